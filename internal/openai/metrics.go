@@ -1,0 +1,75 @@
+package openai
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const organizationLabel = "organization"
+
+// Metrics counts and times the requests of all organizations. Labels have the
+// organization's name in Kubernetes and the endpoint's template, never an
+// e-mail address or a user's ID. A nil *Metrics does nothing.
+type Metrics struct {
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	waits     *prometheus.HistogramVec
+}
+
+// NewMetrics makes the metrics and registers them, if registerer is not nil.
+// It panics when they are registered there already.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rollcall_api_requests_total",
+			Help: "Requests to the OpenAI API by endpoint and HTTP status; code is \"none\" when no answer arrived.",
+		}, []string{organizationLabel, "endpoint", "code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "rollcall_api_request_duration_seconds",
+			Help:    "Time from sending a request to the OpenAI API to the end of its answer.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{organizationLabel, "endpoint"}),
+		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "rollcall_api_limiter_wait_seconds",
+			Help:    "Time that requests waited for their turn under the organization's requestsPerMinute and pauses.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 5, 10, 30, 60, 300},
+		}, []string{organizationLabel}),
+	}
+	if registerer != nil {
+		registerer.MustRegister(m.requests, m.durations, m.waits)
+	}
+	return m
+}
+
+// DeleteOrganization removes the series of an organization that is gone.
+// organization is the Config.MetricsLabel of its client.
+func (m *Metrics) DeleteOrganization(organization string) {
+	if m == nil {
+		return
+	}
+	labels := prometheus.Labels{organizationLabel: organization}
+	m.requests.DeletePartialMatch(labels)
+	m.durations.DeletePartialMatch(labels)
+	m.waits.DeletePartialMatch(labels)
+}
+
+func (m *Metrics) request(organization, endpoint string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	code := "none"
+	if status != 0 {
+		code = strconv.Itoa(status)
+	}
+	m.requests.WithLabelValues(organization, endpoint, code).Inc()
+	m.durations.WithLabelValues(organization, endpoint).Observe(took.Seconds())
+}
+
+func (m *Metrics) wait(organization string, waited time.Duration) {
+	if m == nil {
+		return
+	}
+	m.waits.WithLabelValues(organization).Observe(waited.Seconds())
+}

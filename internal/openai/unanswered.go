@@ -1,0 +1,58 @@
+package openai
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"syscall"
+)
+
+// unanswered says why no answer arrived, without the ports and times that
+// make the system's own words differ from try to try.
+func unanswered(err error) string {
+	var (
+		dns         *net.DNSError
+		certificate *tls.CertificateVerificationError
+		notTLS      tls.RecordHeaderError
+		network     net.Error
+	)
+	switch {
+	case errors.As(err, &dns):
+		return "the API's host name does not resolve; is base-url right?"
+	case errors.As(err, &certificate):
+		return "the server's certificate is not accepted"
+	case errors.As(err, &notTLS):
+		return "the server does not speak TLS; is base-url right?"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the connection was refused"
+	case errors.As(err, &network) && network.Timeout():
+		return "the connection could not be made in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection was dropped before an answer"
+	default:
+		return "no answer arrived"
+	}
+}
+
+// withoutURL drops the request's URL from an error of net/http: it may hold
+// e-mail addresses.
+func withoutURL(err error) error {
+	var at *url.Error
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// withoutContextError keeps the words of an error that claims to be a
+// context's, as those of the net package do when a dial times out. Otherwise a
+// caller would take it for the end of its own context.
+func withoutContextError(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errors.New(err.Error())
+	}
+	return err
+}
