@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"syscall"
 )
@@ -16,7 +17,6 @@ func unanswered(err error) string {
 	var (
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
-		notTLS      tls.RecordHeaderError
 		network     net.Error
 	)
 	switch {
@@ -24,7 +24,7 @@ func unanswered(err error) string {
 		return "the API's host name does not resolve; is base-url right?"
 	case errors.As(err, &certificate):
 		return "the server's certificate is not accepted"
-	case errors.As(err, &notTLS):
+	case errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS; is base-url right?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection was refused"

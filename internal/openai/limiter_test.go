@@ -1,0 +1,222 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// queue starts calls that wait one after the other, and gives the order in
+// which their turns came.
+func queue(t *testing.T, l *Limiter, calls map[string]context.Context, arrival []string) func() []string {
+	var mu sync.Mutex
+	var order []string
+	for _, name := range arrival {
+		go func() {
+			if _, err := l.wait(calls[name], true); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, name)
+		}()
+		synctest.Wait()
+	}
+	return func() []string {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		return order
+	}
+}
+
+func TestTheForegroundGoesBeforeTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(60)
+		for range 2 { // the burst
+			_, _ = l.wait(t.Context(), true)
+		}
+		fore, back := t.Context(), Background(t.Context())
+		calls := map[string]context.Context{"b1": back, "b2": back, "f1": fore, "b3": back, "f2": fore}
+		order := queue(t, l, calls, []string{"b1", "b2", "f1", "b3", "f2"})
+		if diff := cmp.Diff([]string{"f1", "f2", "b1", "b2", "b3"}, order()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestABurstIsTwoSecondsWorthAndThenTheBudgetHolds(t *testing.T) {
+	for perMinute, want := range map[int]struct {
+		burst int
+		pace  time.Duration
+	}{
+		300: {10, 200 * time.Millisecond},
+		60:  {2, time.Second},
+		6:   {1, 10 * time.Second},
+		0:   {1, time.Minute},
+	} {
+		t.Run(fmt.Sprintf("%d a minute", perMinute), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := NewLimiter(perMinute)
+				for i := range want.burst {
+					if waited, err := l.wait(t.Context(), true); waited != 0 || err != nil {
+						t.Fatalf("call %d of the burst waited %s, %v", i, waited, err)
+					}
+				}
+				for range 3 {
+					waited, _ := l.wait(t.Context(), true)
+					if off := waited - want.pace; off < 0 || off > 2*time.Millisecond {
+						t.Errorf("a call after the burst waited %s, want %s", waited, want.pace)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestANewBudgetHoldsForCallsThatWaitAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(1)
+		_, _ = l.wait(t.Context(), true)
+		go func() {
+			time.Sleep(time.Second)
+			l.SetRequestsPerMinute(600)
+		}()
+		if waited, err := l.wait(t.Context(), true); waited > 1200*time.Millisecond || err != nil {
+			t.Errorf("waited %s, %v", waited, err)
+		}
+	})
+}
+
+func TestAPauseHoldsThePatientAndSendsTheOthersAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(1)
+		_, _ = l.wait(t.Context(), true)
+		// One is waiting for its turn when the pause begins, one comes later.
+		errs := make(chan error, 2)
+		go func() { _, err := l.wait(t.Context(), false); errs <- err }()
+		synctest.Wait()
+		began := time.Now()
+		l.Pause(90 * time.Second)
+		go func() { _, err := l.wait(t.Context(), false); errs <- err }()
+		for range 2 {
+			var paused *pausedError
+			if err := <-errs; !errors.As(err, &paused) || paused.left != 90*time.Second {
+				t.Errorf("got %v", err)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("sending away took %s", took)
+		}
+		if waited, err := l.wait(t.Context(), true); waited != 90*time.Second || err != nil {
+			t.Errorf("the patient one waited %s, %v", waited, err)
+		}
+	})
+}
+
+func TestAShortPauseIsWaitedOutByAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(600)
+		l.Pause(time.Second)
+		if waited, err := l.wait(t.Context(), false); waited != time.Second || err != nil {
+			t.Errorf("waited %s, %v", waited, err)
+		}
+	})
+}
+
+func TestAPauseIsNeverShortenedAndNeverAbsurd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(600)
+		l.Pause(1000 * time.Hour)
+		l.Pause(time.Second)
+		l.Pause(-time.Second)
+		if waited, err := l.wait(t.Context(), true); waited != time.Hour || err != nil {
+			t.Errorf("waited %s, %v", waited, err)
+		}
+	})
+}
+
+func TestPausesThatTheServerDoesNotTellGrowAndStartAgainAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(600)
+		var got []time.Duration
+		try := func() time.Time {
+			if _, err := l.wait(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			return time.Now()
+		}
+		for range 8 {
+			got = append(got, l.throttled(try(), 0))
+		}
+		l.succeeded(try())
+		got = append(got, l.throttled(try().Add(time.Millisecond), 0))
+		s := time.Second
+		if diff := cmp.Diff([]time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, s}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestRequestsRefusedTogetherCountAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(600)
+		sent := time.Now()
+		time.Sleep(time.Second)
+		for range 5 {
+			if got := l.throttled(sent, 0); got != time.Second {
+				t.Errorf("got %s, want 1s", got)
+			}
+		}
+		// Nor does one that was accepted earlier end the growth.
+		l.succeeded(sent)
+		time.Sleep(2 * time.Second)
+		if got := l.throttled(time.Now(), 0); got != 2*time.Second {
+			t.Errorf("got %s, want 2s", got)
+		}
+	})
+}
+
+func TestACallThatGivesUpLeavesNoTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(1)
+		_, _ = l.wait(t.Context(), true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := l.wait(ctx, true); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		// Its turn goes to the next.
+		if waited, err := l.wait(t.Context(), true); waited > time.Minute || err != nil {
+			t.Errorf("waited %s, %v", waited, err)
+		}
+	})
+}
+
+func TestManyCallersAtOnceAllGetTheirTurn(t *testing.T) {
+	l := NewLimiter(600_000)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = Background(ctx)
+			}
+			if i%50 == 0 {
+				l.Pause(5 * time.Millisecond)
+				l.SetRequestsPerMinute(600_000 + i)
+			}
+			if _, err := l.wait(ctx, i%3 == 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,132 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// shown is everything that can be made of a value by formatting it.
+func shown(value any) string {
+	var all bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
+		fmt.Fprintf(&all, verb+"\n", value)
+	}
+	encoded, err := json.Marshal(value)
+	fmt.Fprintln(&all, string(encoded), err)
+	slog.New(slog.NewJSONHandler(&all, nil)).Info("x", "value", value)
+	slog.New(slog.NewTextHandler(&all, nil)).Info("x", "value", value)
+	return all.String()
+}
+
+// secretIn says whether a text has any telling part of the key.
+func secretIn(text string) bool {
+	return strings.Contains(text, "THEKEY") || strings.Contains(text, "NOBODYMAY") ||
+		strings.Contains(text, fmt.Sprintf("%x", "THEKEY"))
+}
+
+func TestNothingThatIsFormattedShowsTheKey(t *testing.T) {
+	config := Config{AdminKey: testKey, MetricsLabel: "team-a/default", BaseURL: "https://user:THEKEY@api.example/v1"}
+	if text := shown(config) + shown(&config) + shown(map[string]Config{"c": config}) + shown([]any{config}) + shown(struct{ C Config }{config}); secretIn(text) {
+		t.Errorf("Config shows the key:\n%s", text)
+	}
+	client, _ := newMemoryClient(t, answers(ok(userJSON)))
+	text := shown(client) + shown(struct{ C *Client }{client}) + shown(struct{ c *Client }{client}) + fmt.Sprintf("%+v %#v", client.users, client.http)
+	if secretIn(text) {
+		t.Errorf("Client shows the key:\n%s", text)
+	}
+}
+
+func TestAServerThatSendsTheKeyBackDoesNotGetItIntoAnError(t *testing.T) {
+	echo := "wrong key Bearer " + testKey + " or sk-admin-THEKEY********YSEE."
+	header := map[string]string{
+		"X-Request-Id": testKey, "Openai-Organization": testKey, "Location": "https://" + testKey + ".example/" + testKey,
+	}
+	withType := func(media string) map[string]string {
+		return map[string]string{"Content-Type": media, "X-Request-Id": testKey}
+	}
+	quoted, _ := json.Marshal(echo)
+	body := fmt.Sprintf(`{"error":{"message":%s,"type":%s,"code":%s}}`, quoted, quoted, quoted)
+	for name, said := range map[string]answer{
+		"in an error":       {401, header, body},
+		"in a rejection":    {400, header, body},
+		"in a redirect":     {302, header, ""},
+		"in a content type": {200, withType("text/" + testKey), testKey},
+		"in a refused page": {502, withType("text/" + testKey), testKey},
+		"in a strange user": {200, header, strings.ReplaceAll(userJSON, "organization.user", testKey)},
+		"in another type":   {200, header, fmt.Sprintf(`{"id":{%q:%q}}`, testKey, testKey)},
+		"in broken JSON":    {200, header, `{` + testKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := prometheus.NewRegistry()
+			client, _ := newMemoryClient(t, answers(said), func(c *Config) { c.Metrics = NewMetrics(registry) })
+			_, err := client.GetUser(t.Context(), "user-1")
+			e, isOurs := AsError(err)
+			if !isOurs {
+				t.Fatalf("got %v", err)
+			}
+			text := shown(err) + shown(*e) + e.StableMessage() + client.OrganizationID() + shown(client)
+			for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+				text += shown(cause)
+			}
+			families, gatherErr := registry.Gather()
+			if text += fmt.Sprint(families, gatherErr); secretIn(text) {
+				t.Errorf("the key is shown:\n%s", text)
+			}
+			if !strings.Contains(text, "sk-…") && said.status >= 400 {
+				t.Errorf("nothing was taken out of:\n%s", text)
+			}
+		})
+	}
+}
+
+func TestAConnectionThatFailsDoesNotShowTheKeyOrTheAddressesAskedFor(t *testing.T) {
+	client := newNetworkClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, err := client.ListUsersByEmail(t.Context(), []string{"ada@example.com"})
+	text := shown(err)
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		text += shown(cause)
+	}
+	if err == nil || secretIn(text) || strings.Contains(text, "ada") {
+		t.Errorf("shown:\n%s", text)
+	}
+}
+
+func TestALongAnswerMakesAShortMessage(t *testing.T) {
+	client, _ := newMemoryClient(t, answers(apiError(400, "", strings.Repeat("é", 10_000))))
+	_, err := client.GetUser(t.Context(), "user-1")
+	if e, _ := AsError(err); len([]rune(e.Message)) != maxForeignText+1 {
+		t.Errorf("the message has %d characters", len([]rune(e.Message)))
+	}
+}
+
+func TestTheEnvironmentChangesNothing(t *testing.T) {
+	for name, value := range map[string]string{
+		"OPENAI_BASE_URL": "https://evil.example/v1", "OPENAI_API_KEY": "sk-evil", "OPENAI_ADMIN_KEY": "sk-admin-evil",
+		"OPENAI_ORG_ID": "org-evil", "OPENAI_PROJECT_ID": "proj-evil", "OPENAI_WEBHOOK_SECRET": "evil",
+		"OPENAI_CUSTOM_HEADERS": "X-Evil: evil\nAuthorization: Bearer evil",
+	} {
+		t.Setenv(name, value)
+	}
+	var got *http.Request
+	client, _ := newMemoryClient(t, func(_ int, r *http.Request) answer { got = r; return ok(userJSON) }, func(c *Config) { c.BaseURL = "" })
+	if _, err := client.GetUser(t.Context(), "user-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got.URL.String() != "https://api.openai.com/v1/organization/users/user-1" || got.Header.Get("Authorization") != "Bearer "+testKey {
+		t.Errorf("it asked %s", got.URL)
+	}
+	if text := fmt.Sprint(got.Header); strings.Contains(text, "evil") {
+		t.Errorf("it sent %s", text)
+	}
+	if agent := got.Header.Get("User-Agent"); agent != "rollcall" {
+		t.Errorf("it says it is %q", agent)
+	}
+}

@@ -1,0 +1,87 @@
+package openai
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestA429OutsideAListFailsFastAndPausesEverybody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(6000)
+		shared := func(c *Config) { c.Limiter = limiter }
+		one, oneAPI := newMemoryClient(t, answers(throttle("Retry-After", "30"), ok(userJSON)), shared)
+		other, otherAPI := newMemoryClient(t, answers(ok(userJSON)), shared)
+
+		began := time.Now()
+		_, err := one.GetUser(t.Context(), "user-1")
+		e, _ := AsError(err)
+		if !IsRateLimited(err) || e.RetryAfter != 30*time.Second || e.Code != "rate_limit_exceeded" {
+			t.Fatalf("got %+v", err)
+		}
+		time.Sleep(10 * time.Second)
+		err = other.DeleteUser(t.Context(), "user-1")
+		if e, _ = AsError(err); !IsRateLimited(err) || e.RetryAfter != 20*time.Second {
+			t.Fatalf("the other client got %+v", err)
+		}
+		if time.Since(began) != 10*time.Second || len(oneAPI.requests()) != 1 || len(otherAPI.requests()) != 0 {
+			t.Errorf("after %s: %d and %d requests", time.Since(began), len(oneAPI.requests()), len(otherAPI.requests()))
+		}
+		time.Sleep(e.RetryAfter)
+		for _, client := range []*Client{one, other} {
+			if _, err := client.GetUser(t.Context(), "user-1"); err != nil {
+				t.Errorf("after the pause: %v", err)
+			}
+		}
+	})
+}
+
+func TestA503WithRetryAfterPausesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := apiError(503, "", "overloaded")
+		down.header = map[string]string{"Retry-After": "5"}
+		client, api := newMemoryClient(t, answers(down, ok(userJSON)))
+		_, err := client.GetUser(t.Context(), "user-1")
+		if e, _ := AsError(err); !IsTransient(err) || e.RetryAfter != 5*time.Second {
+			t.Errorf("got %+v", err)
+		}
+		if _, err := client.GetUser(t.Context(), "user-1"); !IsRateLimited(err) || len(api.requests()) != 1 {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestHowLongToWaitIsReadFromTheHeaders(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, test := range map[string]struct {
+		header map[string]string
+		want   time.Duration
+		ok     bool
+	}{
+		"nothing":                {nil, 0, false},
+		"seconds":                {map[string]string{"Retry-After": "7"}, 7 * time.Second, true},
+		"seconds with a part":    {map[string]string{"Retry-After": " 1.5 "}, 1500 * time.Millisecond, true},
+		"milliseconds win":       {map[string]string{"Retry-After": "7", "Retry-After-Ms": "250"}, 250 * time.Millisecond, true},
+		"bad milliseconds don't": {map[string]string{"Retry-After": "7", "Retry-After-Ms": "soon"}, 7 * time.Second, true},
+		"a date":                 {map[string]string{"Retry-After": now.Add(90 * time.Second).Format(http.TimeFormat)}, 90 * time.Second, true},
+		"a date gone by":         {map[string]string{"Retry-After": now.Add(-time.Hour).Format(http.TimeFormat)}, minPause, true},
+		"a date in another year": {map[string]string{"Retry-After": now.AddDate(9, 0, 0).Format(http.TimeFormat)}, time.Hour, true},
+		"zero":                   {map[string]string{"Retry-After": "0"}, minPause, true},
+		"absurd":                 {map[string]string{"Retry-After": "1e300"}, time.Hour, true},
+		"more absurd":            {map[string]string{"Retry-After": "1e400"}, time.Hour, true},
+		"negative":               {map[string]string{"Retry-After": "-1"}, 0, false},
+		"not a number":           {map[string]string{"Retry-After": "NaN"}, 0, false},
+		"words":                  {map[string]string{"Retry-After": "tomorrow"}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := http.Header{}
+			for k, v := range test.header {
+				header.Set(k, v)
+			}
+			if got, ok := retryAfter(header, now); got != test.want || ok != test.ok {
+				t.Errorf("got %s, %t, want %s, %t", got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
