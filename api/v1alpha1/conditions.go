@@ -18,6 +18,8 @@ const (
 	ReasonOrganizationNotReady = "OrganizationNotReady"
 	// ReasonNotAMember: invite the person; the object becomes ready by itself once they have joined.
 	ReasonNotAMember = "NotAMember"
+	// ReasonProgressing: wait; there is more to do than fits into one pass.
+	ReasonProgressing = "Progressing"
 	// ReasonRetrying: wait; the last try failed in a way that passes by itself.
 	ReasonRetrying = "Retrying"
 	// ReasonRejected: the API refused; mend what its message says. Tried again at each resync.

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/controller"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+)
+
+// settings are what the flags set.
+type settings struct {
+	leaderElect             bool
+	leaderElectionNamespace string
+	metricsAddress          string
+	metricsInsecure         bool
+	healthAddress           string
+	watchNamespaces         []string
+	workers                 int
+	allowInsecureBaseURL    bool
+	logLevel                string
+	logFormat               string
+}
+
+func newCommand() *cobra.Command {
+	var s settings
+	command := &cobra.Command{
+		Use:   "manager",
+		Short: "Keep the membership of OpenAI organizations as Kubernetes objects declare it",
+		Long: `manager runs rollcall's controllers against the cluster of the current kubeconfig, or in a pod against
+the cluster that it runs in. The kinds must be installed first: make install.
+
+It reads Organization, OrgUser and OrgUserRoleBinding objects and changes the OpenAI organization where it
+differs from them.`,
+		Example: `  manager                                       # the current kubeconfig, logs for people
+  manager --leader-elect --metrics-bind-address=:8443 --log-format=json
+  manager --watch-namespaces=platform,research  # these two namespaces only`,
+		Args:          cobra.NoArgs,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return s.run(command.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&s.leaderElect, "leader-elect", false, "act only while holding the Lease openai.rollcall.dev; needed with more than one replica")
+	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
+	flags.StringVar(&s.metricsAddress, "metrics-bind-address", "0", "address for metrics, over HTTPS and for callers that may get /metrics, such as :8443; 0 is none")
+	flags.BoolVar(&s.metricsInsecure, "metrics-insecure", false, "serve metrics over plain HTTP and to anybody; for development")
+	flags.StringVar(&s.healthAddress, "health-probe-bind-address", ":8081", "address for /healthz and /readyz; 0 is none")
+	flags.StringSliceVar(&s.watchNamespaces, "watch-namespaces", nil, "namespaces to act in (default: all)")
+	flags.IntVar(&s.workers, "workers", 20, "objects of one kind that are worked on at once, from 1 to 200")
+	flags.BoolVar(&s.allowInsecureBaseURL, "allow-insecure-base-url", false, "accept http in a Secret's base-url for hosts other than loopback; the admin key then crosses the network in the clear")
+	flags.StringVar(&s.logLevel, "log-level", "info", "error, info or debug")
+	flags.StringVar(&s.logFormat, "log-format", "", "text or json (default: text in a terminal, else json)")
+	// controller-runtime registers --kubeconfig with the standard library's flags.
+	command.Flags().AddGoFlagSet(kubeconfigFlags())
+	return command
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+func (s *settings) validate() error {
+	if s.workers < 1 || s.workers > 200 {
+		return fmt.Errorf("--workers is %d; it must be from 1 to 200", s.workers)
+	}
+	for _, namespace := range s.watchNamespaces {
+		if namespace == "" {
+			return fmt.Errorf("--watch-namespaces has an empty name; separate names by single commas")
+		}
+	}
+	return nil
+}
+
+func (s *settings) run(ctx context.Context) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	logger, err := s.logger()
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logger)
+
+	rest, err := config.GetConfig()
+	if err != nil {
+		return fmt.Errorf("no cluster to work in: %w; set KUBECONFIG or --kubeconfig, or run in a pod", err)
+	}
+	options, err := s.managerOptions()
+	if err != nil {
+		return err
+	}
+	mgr, err := ctrl.NewManager(rest, options)
+	if err != nil {
+		return fmt.Errorf("cannot start with the cluster at %s: %w", rest.Host, err)
+	}
+	if err := controller.SetupWithManager(ctx, mgr, controller.Options{
+		Workers: s.workers, AllowInsecureBaseURL: s.allowInsecureBaseURL,
+		Metrics: openai.NewMetrics(metrics.Registry),
+	}); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	logger.Info("rollcall starts", "version", version(), "cluster", rest.Host, "namespaces", s.watchNamespaces, "leaderElection", s.leaderElect)
+	return mgr.Start(ctx)
+}
+
+func (s *settings) managerOptions() (ctrl.Options, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return ctrl.Options{}, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return ctrl.Options{}, err
+	}
+	options := ctrl.Options{
+		Scheme: scheme,
+		Metrics: metricsserver.Options{
+			BindAddress: s.metricsAddress, SecureServing: !s.metricsInsecure,
+		},
+		HealthProbeBindAddress:  s.healthAddress,
+		LeaderElection:          s.leaderElect,
+		LeaderElectionID:        "openai.rollcall.dev",
+		LeaderElectionNamespace: s.leaderElectionNamespace,
+		// The process ends as soon as the manager does, so the next leader need not wait for the Lease to expire.
+		LeaderElectionReleaseOnCancel: true,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+		},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// A reconcile must see what the one before it wrote, or it would write it again.
+			EnableReadYourWritesConsistency: ptr.To(true),
+		}},
+	}
+	if !s.metricsInsecure {
+		options.Metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	if len(s.watchNamespaces) > 0 {
+		options.Cache.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range s.watchNamespaces {
+			options.Cache.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return options, nil
+}

@@ -1,0 +1,129 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+// steps plans the binding: who is to get the role and who is to lose it.
+func (seen observedBinding) steps() []plan.Step {
+	var declared, released []plan.Holder
+	for _, s := range seen.subjects {
+		holder := plan.Holder{UserID: s.UserID, Who: s.who, Holding: s.holding}
+		switch {
+		case s.holding == "":
+		case s.released:
+			released = append(released, holder)
+		default:
+			declared = append(declared, holder)
+		}
+	}
+	return plan.Binding(seen.role, declared, released)
+}
+
+// converge plans and applies, and returns the steps that were made. What came of a step that was not made is
+// kept with its subject; only what concerns all is returned.
+func (r *OrgUserRoleBindingReconciler) converge(ctx context.Context, binding, before *v1alpha1.OrgUserRoleBinding, seen observedBinding) ([]plan.Step, error) {
+	steps := seen.steps()
+	if len(steps) > callsPerPass {
+		for _, step := range steps[callsPerPass:] {
+			seen.each(step.UserID, func(s *subject) { s.err = errMoreToDo })
+		}
+		steps = steps[:callsPerPass]
+	}
+	if err := r.noteAhead(ctx, binding, before, seen, steps); err != nil {
+		return nil, err
+	}
+	return r.apply(ctx, seen, steps)
+}
+
+// noteAhead writes down who is about to get the role. If the manager is killed between the call and the next
+// status, a subject that is taken out meanwhile still loses the role.
+func (r *OrgUserRoleBindingReconciler) noteAhead(ctx context.Context, binding, before *v1alpha1.OrgUserRoleBinding, seen observedBinding, steps []plan.Step) error {
+	noted := map[string]bool{}
+	for _, line := range before.Status.Subjects {
+		noted[line.UserID] = true
+	}
+	if !slices.ContainsFunc(steps, func(step plan.Step) bool { return step.Verb == plan.Assign && !noted[step.UserID] }) {
+		return nil
+	}
+	setBindingStatus(binding, seen, outcome{state: keep})
+	if err := r.patchStatus(ctx, before, binding); err != nil {
+		return err
+	}
+	binding.DeepCopyInto(before)
+	return nil
+}
+
+func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, seen observedBinding, steps []plan.Step) ([]plan.Step, error) {
+	made := make([]bool, len(steps))
+	order := make([]int, len(steps))
+	for i := range order {
+		order[i] = i
+	}
+	atOnce(order, func(i int) {
+		step := steps[i]
+		holding, err := r.make(ctx, seen.conn, step)
+		made[i] = err == nil && holding != plan.Inherited
+		seen.each(step.UserID, func(s *subject) { s.holding, s.err = holding, err })
+	})
+	var done []plan.Step
+	for i, step := range steps {
+		if made[i] {
+			log.FromContext(ctx).Info("changed role assignment", "userID", step.UserID, "roleID", step.Role.ID, "change", step.String())
+			done = append(done, step)
+		}
+	}
+	return done, seen.refused(r.Connections)
+}
+
+// make makes one step and returns how the user has the role afterwards.
+func (r *OrgUserRoleBindingReconciler) make(ctx context.Context, conn *connection, step plan.Step) (plan.Holding, error) {
+	var err error
+	after := plan.Held
+	if step.Verb == plan.Assign {
+		if err = conn.api.AssignRole(ctx, step.UserID, step.Role.ID); err == nil {
+			conn.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
+		}
+	} else {
+		after, err = unassign(ctx, conn, step)
+	}
+	if err != nil {
+		// A lost answer may have been carried out: the next try lists before it writes.
+		conn.roster.ForgetAssignments(step.UserID)
+		return "", err
+	}
+	return after, nil
+}
+
+// unassign looks at the assignment afresh and takes it away if it is one that can be.
+func unassign(ctx context.Context, conn *connection, step plan.Step) (plan.Holding, error) {
+	assignment, err := conn.api.GetUserRole(ctx, step.UserID, step.Role.ID)
+	if err == nil && (assignment.Inherited || assignment.Predefined) {
+		conn.roster.SetAssigned(step.UserID, assignment)
+		return plan.Inherited, nil
+	}
+	if err == nil {
+		err = conn.api.UnassignRole(ctx, step.UserID, step.Role.ID)
+	}
+	if err != nil && !openai.IsNotFound(err) {
+		return "", err
+	}
+	conn.roster.SetUnassigned(step.UserID, step.Role.ID)
+	return plan.NotHeld, nil
+}
+
+// each runs the function for every subject that is the user.
+func (seen observedBinding) each(userID string, run func(*subject)) {
+	for _, s := range seen.subjects {
+		if s.UserID == userID {
+			run(s)
+		}
+	}
+}

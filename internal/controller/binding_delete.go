@@ -1,0 +1,73 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+const bindingCRD = "orguserrolebindings.openai.rollcall.dev"
+
+// finalize takes the role from those who have it from this binding, or lets them keep it, and then lets the
+// object go.
+func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(binding, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	before := binding.DeepCopy()
+	seen, done, end, err := r.leave(ctx, binding)
+	result := bindingOutcome(seen, err)
+	r.tell(binding, before, done)
+	if result.state == ready {
+		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
+			return ctrl.Result{}, err
+		}
+		r.Events.Eventf(binding, nil, "Normal", end.reason, "Finalize", "%s", end.message)
+		return ctrl.Result{}, nil
+	}
+	if result.state != keep {
+		result.message = fmt.Sprintf("taking the role away waits: %s. To let the object go and leave the assignments, set spec.deletionPolicy to Retain", result.message)
+	}
+	setBindingStatus(binding, seen, result)
+	if err := r.patchStatus(ctx, before, binding); err != nil {
+		return ctrl.Result{}, err
+	}
+	return result.result, result.err
+}
+
+// leave decides whether the assignments go with the object, and takes them away if so.
+func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, []plan.Step, farewell, error) {
+	var seen observedBinding
+	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
+		return seen, nil, retainedAssignments("spec.deletionPolicy is Retain"), nil
+	}
+	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
+		return seen, nil, retainedAssignments(why), err
+	}
+	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
+	if err != nil {
+		return seen, nil, farewell{}, err
+	}
+	seen = observedBinding{conn: conn, role: plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}}
+	if seen.subjects, err = r.released(ctx, conn, binding, seen); err != nil {
+		return seen, nil, farewell{}, err
+	}
+	if err := r.observeHoldings(ctx, seen); err != nil {
+		return seen, nil, farewell{}, err
+	}
+	// The look at the surroundings comes last: between it and the calls nothing else is waited for.
+	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
+		return observedBinding{}, nil, retainedAssignments(why), err
+	}
+	done, err := r.converge(ctx, binding, binding.DeepCopy(), seen)
+	return seen, done, farewell{"Released", "nobody has the role from this binding any more"}, err
+}
+
+func retainedAssignments(why string) farewell {
+	return farewell{"Retained", "the role assignments stay: " + why}
+}

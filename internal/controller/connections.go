@@ -1,0 +1,299 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// organization is one live organization. Organization objects that use one key, or whose keys the API says
+// belong to one organization, share it, whatever their namespace.
+type organization struct {
+	roster  *roster.Roster
+	limiter *openai.Limiter
+	// alone holds a token while a removal or a change of an owner is under way.
+	alone chan struct{}
+}
+
+// exclusively runs the function while no other removal or change of an owner is under way.
+func (o *organization) exclusively(ctx context.Context, run func() error) error {
+	select {
+	case o.alone <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-o.alone }()
+	return run()
+}
+
+// connection is one Organization object's way to its organization.
+type connection struct {
+	*organization
+	api            *openai.Client
+	credential     credential
+	organizationID string // as the API gives it; "" before the first reading
+
+	interval          time.Duration
+	requestsPerMinute int
+	nextReading       time.Time // zero: now
+	ready             bool      // read whole, and the key was not refused since
+}
+
+// Event tells a controller which of an Organization's objects to look at.
+type Event struct {
+	Organization types.NamespacedName
+	// All: every object. Otherwise those of the Keys' users and, with Unsettled, those that are not ready.
+	All       bool
+	Unsettled bool
+	Keys      []roster.Key
+}
+
+// Connections keeps the way from each Organization object to its organization. It is safe for concurrent
+// use.
+type Connections struct {
+	now func() time.Time
+
+	mu          sync.Mutex
+	byObject    map[types.NamespacedName]*connection
+	subscribers []func(Event)
+	// refused asks the Organization controller to look at an object again.
+	refused func(types.NamespacedName)
+}
+
+// NewConnections returns no connections yet.
+func NewConnections(now func() time.Time) *Connections {
+	return &Connections{now: now, byObject: map[types.NamespacedName]*connection{}, refused: func(types.NamespacedName) {}}
+}
+
+// Subscribe has the function told of every Event. It must not block.
+func (c *Connections) Subscribe(tell func(Event)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subscribers = append(c.subscribers, tell)
+}
+
+// OnRefused has the function told of each Organization object whose key the API refused. It must not block.
+func (c *Connections) OnRefused(look func(types.NamespacedName)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = look
+}
+
+// For returns the connection of an Organization object, or false while its organization has not been read
+// whole or its key is refused.
+func (c *Connections) For(object types.NamespacedName) (*connection, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn, ok := c.byObject[object]
+	if !ok || !conn.ready {
+		return nil, false
+	}
+	copied := *conn
+	return &copied, true
+}
+
+// terms are what an Organization object asks of its connection.
+type terms struct {
+	interval          time.Duration
+	requestsPerMinute int
+}
+
+// Connect returns the connection of an Organization object, a new one if the credential changed.
+// The client is made with the limiter that it is to use.
+func (c *Connections) Connect(object types.NamespacedName, cred credential, t terms) (*connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn, ok := c.byObject[object]
+	if !ok || conn.credential != cred {
+		shared := c.sharedBy(cred)
+		if shared == nil {
+			shared = c.newOrganization(t.requestsPerMinute)
+		}
+		client, err := cred.client(shared.limiter)
+		if err != nil {
+			delete(c.byObject, object)
+			return nil, err
+		}
+		conn = &connection{organization: shared, api: client, credential: cred}
+		c.byObject[object] = conn
+	}
+	if conn.interval != t.interval {
+		conn.nextReading = time.Time{}
+	}
+	conn.interval, conn.requestsPerMinute = t.interval, t.requestsPerMinute
+	c.limit(conn.organization)
+	copied := *conn
+	return &copied, nil
+}
+
+func (c *Connections) sharedBy(cred credential) *organization {
+	for _, conn := range c.byObject {
+		if conn.credential == cred {
+			return conn.organization
+		}
+	}
+	return nil
+}
+
+func (c *Connections) newOrganization(requestsPerMinute int) *organization {
+	org := &organization{limiter: openai.NewLimiter(requestsPerMinute), alone: make(chan struct{}, 1)}
+	org.roster = roster.New(c.now, func(keys []roster.Key) {
+		for _, object := range c.objectsOf(org, true) {
+			c.tell(Event{Organization: object, Keys: keys})
+		}
+	})
+	return org
+}
+
+// limit holds an organization to the lowest ceiling that its objects ask for. c.mu is held.
+func (c *Connections) limit(org *organization) {
+	lowest := 0
+	for _, conn := range c.byObject {
+		if conn.organization == org && (lowest == 0 || conn.requestsPerMinute < lowest) {
+			lowest = conn.requestsPerMinute
+		}
+	}
+	if lowest > 0 {
+		org.limiter.SetRequestsPerMinute(lowest)
+	}
+}
+
+// Unite makes the object share the organization of another whose key the API says belongs to the same one.
+func (c *Connections) Unite(object types.NamespacedName) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn := c.byObject[object]
+	if conn == nil {
+		return nil
+	}
+	conn.organizationID = conn.api.OrganizationID()
+	if conn.organizationID == "" {
+		return nil
+	}
+	for _, other := range c.byObject {
+		if other.organization == conn.organization || !other.ready ||
+			other.credential.baseURL != conn.credential.baseURL || other.organizationID != conn.organizationID {
+			continue
+		}
+		client, err := conn.credential.client(other.limiter)
+		if err != nil {
+			return err
+		}
+		conn.organization, conn.api = other.organization, client
+		c.limit(other.organization)
+		return nil
+	}
+	return nil
+}
+
+// Due says whether the organization is to be read now, and otherwise how long that has time.
+func (c *Connections) Due(object types.NamespacedName) (bool, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn := c.byObject[object]
+	if conn == nil || !conn.ready || conn.nextReading.IsZero() {
+		return true, 0
+	}
+	wait := conn.nextReading.Sub(c.now())
+	return wait <= 0, wait
+}
+
+// Read notes a whole reading, has the next one come after the wait, and tells those who waited for it.
+func (c *Connections) Read(object types.NamespacedName, wait time.Duration) {
+	c.mu.Lock()
+	conn := c.byObject[object]
+	if conn == nil {
+		c.mu.Unlock()
+		return
+	}
+	first := !conn.ready
+	conn.ready = true
+	conn.nextReading = c.now().Add(wait)
+	c.mu.Unlock()
+	c.tell(Event{Organization: object, All: first, Unsettled: true})
+}
+
+// Refuse notes that the API refused the key, so that nobody uses it until the Organization controller has
+// looked at the Secret and the API again. One look serves all who were refused.
+func (c *Connections) Refuse(refused *connection) {
+	c.mu.Lock()
+	var objects []types.NamespacedName
+	for object, conn := range c.byObject {
+		if conn.credential == refused.credential && conn.ready {
+			conn.ready = false
+			objects = append(objects, object)
+		}
+	}
+	look := c.refused
+	c.mu.Unlock()
+	for _, object := range objects {
+		look(object)
+	}
+}
+
+// Suspend keeps the object's connection from being used until the next reading.
+func (c *Connections) Suspend(object types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn := c.byObject[object]; conn != nil {
+		conn.ready = false
+	}
+}
+
+// Forget drops the connection of an Organization object that is gone.
+func (c *Connections) Forget(object types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byObject, object)
+}
+
+// Siblings returns the Organization objects that share an organization, the given one among them, sorted.
+func (c *Connections) Siblings(conn *connection) []types.NamespacedName {
+	return c.objectsOf(conn.organization, false)
+}
+
+func (c *Connections) objectsOf(org *organization, readyOnly bool) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var objects []types.NamespacedName
+	for object, conn := range c.byObject {
+		if conn.organization == org && (conn.ready || !readyOnly) {
+			objects = append(objects, object)
+		}
+	}
+	slices.SortFunc(objects, compareNames)
+	return objects
+}
+
+// ready returns one usable connection for each organization, with the shortest interval of its objects.
+func (c *Connections) ready() []*connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byOrganization := map[*organization]*connection{}
+	for _, conn := range c.byObject {
+		if known := byOrganization[conn.organization]; conn.ready && (known == nil || conn.interval < known.interval) {
+			copied := *conn
+			byOrganization[conn.organization] = &copied
+		}
+	}
+	var all []*connection
+	for _, conn := range byOrganization {
+		all = append(all, conn)
+	}
+	return all
+}
+
+func (c *Connections) tell(event Event) {
+	c.mu.Lock()
+	subscribers := slices.Clone(c.subscribers)
+	c.mu.Unlock()
+	for _, tell := range subscribers {
+		tell(event)
+	}
+}

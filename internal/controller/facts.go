@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+)
+
+// fact is something that keeps an object from being ready: what it is, and how to mend it.
+type fact struct {
+	state           state
+	reason, message string
+	// lookAgain is set where nothing but time tells that the fact has gone.
+	lookAgain time.Duration
+}
+
+func (f *fact) Error() string { return f.message }
+
+func isFact(err error) bool {
+	var f *fact
+	return errors.As(err, &f)
+}
+
+func (f *fact) outcome() outcome {
+	return outcome{state: f.state, reason: f.reason, message: f.message, result: ctrl.Result{RequeueAfter: f.lookAgain}}
+}
+
+// secretPoll is how often a Secret that cannot be used is read again. It is not watched: see
+// OrganizationReconciler.credential.
+const secretPoll = 30 * time.Second
+
+func secretNotFound(org *v1alpha1.Organization) error {
+	ref := org.Spec.AdminKeySecretRef
+	return &fact{
+		waiting, v1alpha1.ReasonSecretNotFound,
+		fmt.Sprintf("Secret %q, which spec.adminKeySecretRef.name names, is not in namespace %s; create it: "+
+			"kubectl create secret generic %s -n %s --from-literal=%s=sk-admin-...", ref.Name, org.Namespace, ref.Name, org.Namespace, ref.Key),
+		secretPoll,
+	}
+}
+
+func secretForbidden(org *v1alpha1.Organization) error {
+	return &fact{
+		stalled, v1alpha1.ReasonSecretNotFound,
+		fmt.Sprintf("rollcall may not read Secret %q in namespace %s; grant its ServiceAccount the verb get on secrets there",
+			org.Spec.AdminKeySecretRef.Name, org.Namespace),
+		secretPoll,
+	}
+}
+
+func secretWithoutKey(org *v1alpha1.Organization, secret *corev1.Secret) error {
+	ref := org.Spec.AdminKeySecretRef
+	found := "it is empty"
+	if _, ok := secret.Data[ref.Key]; ok {
+		found = "that key is empty"
+	} else if len(secret.Data) > 0 {
+		var keys []string
+		for key := range secret.Data {
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		found = "its keys are " + strings.Join(keys, ", ")
+	}
+	return &fact{
+		stalled, v1alpha1.ReasonSecretInvalid,
+		fmt.Sprintf("Secret %q has no admin key under %q, which spec.adminKeySecretRef.key names: %s; "+
+			"put the organization's admin key (sk-admin-...) there", ref.Name, ref.Key, found),
+		secretPoll,
+	}
+}
+
+func credentialInvalid(org *v1alpha1.Organization, err error) error {
+	return &fact{
+		stalled, v1alpha1.ReasonSecretInvalid,
+		fmt.Sprintf("Secret %q cannot be used: %s", org.Spec.AdminKeySecretRef.Name, err), secretPoll,
+	}
+}
+
+func keyRefused(org *v1alpha1.Organization, err error) error {
+	return &fact{
+		stalled, v1alpha1.ReasonUnauthorized,
+		fmt.Sprintf("the API refused the admin key in Secret %q: %s; put a valid admin key of this organization there. "+
+			"Until then nothing in the organization is changed", org.Spec.AdminKeySecretRef.Name, describe(err)),
+		secretPoll,
+	}
+}
+
+func otherOrganization(org *v1alpha1.Organization, found string) error {
+	return &fact{
+		stalled, v1alpha1.ReasonConflict,
+		fmt.Sprintf("the admin key in Secret %q belongs to organization %s, but this object stands for %s; "+
+			"put a key of %s there, or create another Organization for %s",
+			org.Spec.AdminKeySecretRef.Name, found, org.Status.OrganizationID, org.Status.OrganizationID, found),
+		secretPoll,
+	}
+}
+
+func organizationNotReady(name types.NamespacedName, exists bool) error {
+	message := fmt.Sprintf("waits for Organization %q; kubectl describe oaiorg %s -n %s says what it needs", name.Name, name.Name, name.Namespace)
+	if !exists {
+		message = fmt.Sprintf("no Organization %q in namespace %s, which spec.organizationRef.name names; create it", name.Name, name.Namespace)
+	}
+	return &fact{state: waiting, reason: v1alpha1.ReasonOrganizationNotReady, message: message}
+}
+
+func notAMember(who string) error {
+	return &fact{
+		state: waiting, reason: v1alpha1.ReasonNotAMember,
+		message: fmt.Sprintf("%s is not a member of the organization; invite them, and this object becomes ready within a resync of their joining", who),
+	}
+}
+
+func ambiguousEmail(email string, users []openai.User) error {
+	ids := make([]string, len(users))
+	for i, user := range users {
+		ids[i] = user.ID
+	}
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("%d users of the organization have the email %s: %s; declare the right one by userID", len(users), email, strings.Join(ids, ", ")),
+	}
+}
+
+func declaredElsewhere(who string, winner types.NamespacedName) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("OrgUser %s declares %s too and is older, so it acts and this object does nothing; delete one of the two", winner, who),
+	}
+}
+
+func notTakenOver(changes string) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonRejected,
+		message: "the API answered that it made the change, but did not: still to do is to " + changes + "; it is asked again at each resync",
+	}
+}
+
+func invalidRole(message string) error {
+	return &fact{state: stalled, reason: v1alpha1.ReasonInvalidRole, message: message}
+}
+
+func otherPerson(who, recorded, found string) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("nobody is removed: this object stands for user %s, but %s is %s in the organization now; "+
+			"set spec.deletionPolicy to Retain to let the object go, and remove by hand whom you mean", recorded, who, found),
+	}
+}
+
+func noSuchOrgUser(name, namespace string) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("no OrgUser %q in namespace %s; create it, or take the subject out of spec.subjects", name, namespace),
+	}
+}
+
+func otherOrganizationsUser(name, has, wants string) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("OrgUser %q belongs to Organization %q and this binding to %q; name an OrgUser of the same Organization", name, has, wants),
+	}
+}

@@ -1,0 +1,47 @@
+package controller
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// setStatus writes down the organization as it is known now.
+func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, reading reading, o outcome) error {
+	if o.state == keep {
+		return nil
+	}
+	status := &org.Status
+	status.ObservedGeneration = org.Generation
+	setConditions(&status.Conditions, org.Generation, o)
+	declared, err := finder{r.Client}.orgUsers(ctx, org.Namespace, byOrganization, org.Name)
+	if err != nil {
+		return err
+	}
+	status.DeclaredUsers = ptr.To(int32(len(declared))) //nolint:gosec // etcd holds fewer
+	if reading.conn == nil {
+		return nil
+	}
+	status.LastHandledSyncRequest = reading.handled
+	if id := reading.conn.organizationID; id != "" {
+		status.OrganizationID = id
+	}
+	counts := reading.conn.roster.Counts()
+	status.Users = &v1alpha1.UserCounts{
+		Total: int32(counts.Total), Owners: int32(counts.Owners), Readers: int32(counts.Readers), //nolint:gosec // people
+		ServiceAccounts: int32(counts.ServiceAccounts), ScimManaged: int32(counts.SCIMManaged), //nolint:gosec // people
+	}
+	// The API server keeps whole seconds; more would differ from what it gives back, and be written again.
+	status.LastSyncTime = ptr.To((&metav1.Time{Time: reading.conn.roster.ReadAt()}).Rfc3339Copy())
+	return nil
+}
+
+func (r *OrganizationReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.Organization) error {
+	return patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
+		return o.(*v1alpha1.Organization).Status //nolint:forcetypeassert // called with the two Organizations above only
+	})
+}

@@ -1,0 +1,123 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+const orgUserCRD = "orgusers.openai.rollcall.dev"
+
+// farewell is how the deletion of an object ended: the reason and text of its event.
+type farewell struct {
+	reason, message string
+}
+
+// finalize removes the person or lets them stay, and then lets the object go.
+func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(user, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	before := user.DeepCopy()
+	end, err := r.leave(ctx, user)
+	if err == nil {
+		if err := dropFinalizer(ctx, r.Client, user); err != nil {
+			return ctrl.Result{}, err
+		}
+		r.Events.Eventf(user, nil, "Normal", end.reason, "Finalize", "%s", end.message)
+		return ctrl.Result{}, nil
+	}
+	result := outcomeOf(err, "")
+	if result.state != keep {
+		result.message = fmt.Sprintf("the removal of %s waits: %s. To let the object go and leave the person in the organization, set spec.deletionPolicy to Retain",
+			who(user), result.message)
+	}
+	setOrgUserStatus(user, member{}, result)
+	if err := r.patchStatus(ctx, before, user); err != nil {
+		return ctrl.Result{}, err
+	}
+	return result.result, result.err
+}
+
+// leave decides whether the person leaves with the object, and removes them if so.
+func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
+	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
+		return retained(who(user), "spec.deletionPolicy is Retain"), nil
+	}
+	if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
+		return retained(who(user), why), err
+	}
+	if user.Status.UserID == "" {
+		return farewell{"Released", fmt.Sprintf("%s was not a member, so nobody is removed", who(user))}, nil
+	}
+	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
+	if err != nil {
+		return farewell{}, err
+	}
+	var end farewell
+	err = conn.exclusively(ctx, func() error {
+		end, err = r.remove(ctx, conn, user)
+		return err
+	})
+	return end, refusing(r.Connections, conn, err)
+}
+
+// remove looks at the user afresh and removes them if they are who the object stands for.
+func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *v1alpha1.OrgUser) (farewell, error) {
+	fresh, found, err := conn.roster.Fresh(ctx, conn.api, user.Status.UserID)
+	if err != nil {
+		return farewell{}, err
+	}
+	if !found {
+		return r.alreadyGone(ctx, conn, user)
+	}
+	if user.Spec.Email != "" && roster.EmailKey(fresh.Email) != roster.EmailKey(user.Spec.Email) {
+		return farewell{}, otherPerson(who(user), user.Status.UserID, "the address of another user, or of none; "+user.Status.UserID+" has "+fresh.Email)
+	}
+	heirs, err := r.rivals(ctx, conn, user, fresh)
+	if err != nil {
+		return farewell{}, err
+	}
+	if len(heirs) > 0 {
+		return retained(who(user), fmt.Sprintf("OrgUser %s/%s declares the same person", heirs[0].Namespace, heirs[0].Name)), nil
+	}
+	// The look at the surroundings comes last: between it and the call nothing else is waited for.
+	if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
+		return retained(who(user), why), err
+	}
+	for _, step := range plan.Removal(member{user: fresh}.observed()) {
+		err := conn.api.DeleteUser(ctx, step.UserID)
+		if err != nil && !openai.IsNotFound(err) {
+			return farewell{}, err
+		}
+		log.FromContext(ctx).Info("removed user", "userID", step.UserID, "change", step.String())
+		conn.roster.Drop(step.UserID)
+	}
+	return farewell{"Removed", fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
+}
+
+// alreadyGone tells a user who is gone from one who came back under another ID.
+func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, user *v1alpha1.OrgUser) (farewell, error) {
+	if user.Spec.Email != "" {
+		back, err := conn.roster.Find(ctx, conn.api, personOf(user))
+		if err != nil {
+			return farewell{}, err
+		}
+		if len(back) > 0 {
+			return farewell{}, otherPerson(who(user), user.Status.UserID, "user "+back[0].ID)
+		}
+	}
+	return farewell{"Removed", fmt.Sprintf("%s (%s) is not in the organization any more", who(user), user.Status.UserID)}, nil
+}
+
+func retained(who, why string) farewell {
+	return farewell{"Retained", fmt.Sprintf("%s stays in the organization: %s", who, why)}
+}

@@ -1,0 +1,125 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// member is a user of the organization as an OrgUser's reconcile sees them.
+type member struct {
+	conn *connection
+	user openai.User
+	// holdsRoleID says whether the user holds spec.roleID.
+	holdsRoleID bool
+}
+
+func (m member) observed() plan.ObservedUser {
+	return plan.ObservedUser{
+		ID: m.user.ID, Email: m.user.Email, Role: m.user.Role,
+		DeveloperPersona: m.user.DeveloperPersona, TechnicalLevel: m.user.TechnicalLevel,
+		HoldsRoleID: m.holdsRoleID,
+	}
+}
+
+// observe finds the member that the OrgUser declares. The error is a fact where there is none, or where
+// another object acts for them.
+func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (member, error) {
+	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
+	if err != nil {
+		return member{}, err
+	}
+	found, err := findOne(ctx, conn, personOf(user))
+	if err != nil {
+		return member{}, refusing(r.Connections, conn, err)
+	}
+	rivals, err := r.rivals(ctx, conn, user, found)
+	if err != nil {
+		return member{}, err
+	}
+	if len(rivals) > 0 && older(rivals[0], user) {
+		return member{}, declaredElsewhere(who(user), client.ObjectKeyFromObject(rivals[0]))
+	}
+	return r.complete(ctx, user, member{conn: conn, user: found})
+}
+
+// complete adds what the OrgUser needs to know beyond the user itself.
+func (r *OrgUserReconciler) complete(ctx context.Context, user *v1alpha1.OrgUser, m member) (member, error) {
+	if user.Spec.RoleID == "" {
+		return m, nil
+	}
+	assignments, err := m.conn.roster.Assignments(ctx, m.conn.api, m.user.ID)
+	if err != nil {
+		return member{}, refusing(r.Connections, m.conn, err)
+	}
+	m.holdsRoleID = slices.ContainsFunc(assignments, func(a openai.RoleAssignment) bool { return a.RoleID == user.Spec.RoleID })
+	return m, nil
+}
+
+// connect returns the way to the organization of an object. While there is none, an object that was ready
+// stays as it is: nothing is known against it, and a restart of the manager must not turn everything red.
+func connect(ctx context.Context, reader client.Reader, connections *Connections, object client.Object, conditions []metav1.Condition, observed int64) (*connection, error) {
+	name := organizationOf(object)
+	if conn, ok := connections.For(name); ok {
+		return conn, nil
+	}
+	if object.GetDeletionTimestamp().IsZero() && settled(conditions, observed, object.GetGeneration()) {
+		return nil, errAsItWas
+	}
+	err := reader.Get(ctx, name, &v1alpha1.Organization{})
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	return nil, organizationNotReady(name, !apierrors.IsNotFound(err))
+}
+
+// findOne finds the one user with the key, or says which fact stands against it.
+func findOne(ctx context.Context, conn *connection, key roster.Key) (openai.User, error) {
+	users, err := conn.roster.Find(ctx, conn.api, key)
+	switch {
+	case err != nil:
+		return openai.User{}, err
+	case len(users) == 0:
+		return openai.User{}, notAMember(key.ID + key.Email)
+	case len(users) > 1:
+		return openai.User{}, ambiguousEmail(key.Email, users)
+	}
+	return users[0], nil
+}
+
+// rivals returns the other OrgUsers that declare the same user and are not being deleted, the oldest first;
+// also those of other namespaces, under Organizations that stand for the same organization.
+func (r *OrgUserReconciler) rivals(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, found openai.User) ([]*v1alpha1.OrgUser, error) {
+	all, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(found))
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(other *v1alpha1.OrgUser) bool {
+		return other.UID == user.UID || !other.DeletionTimestamp.IsZero()
+	})
+	slices.SortFunc(all, func(a, b *v1alpha1.OrgUser) int {
+		if older(a, b) {
+			return -1
+		}
+		return 1
+	})
+	return all, nil
+}
+
+func older(a, b *v1alpha1.OrgUser) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return compareNames(client.ObjectKeyFromObject(a), client.ObjectKeyFromObject(b)) < 0
+}
+
+// who names the person as the manifest does.
+func who(user *v1alpha1.OrgUser) string { return user.Spec.Email + user.Spec.UserID }

@@ -1,0 +1,46 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+)
+
+// Options are the settings that all controllers share.
+type Options struct {
+	// Workers is how many objects of one kind are reconciled at once.
+	Workers int
+	// AllowInsecureBaseURL permits a base-url with http to hosts other than loopback.
+	AllowInsecureBaseURL bool
+	// Metrics of the calls to the API; nil: none.
+	Metrics *openai.Metrics
+}
+
+// SetupWithManager adds all controllers to the manager.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	connections := NewConnections(time.Now)
+	recorder := mgr.GetEventRecorder("rollcall")
+	if err := (&OrganizationReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections,
+		Metrics: options.Metrics, AllowInsecureBaseURL: options.AllowInsecureBaseURL,
+	}).SetupWithManager(mgr, options.Workers); err != nil {
+		return err
+	}
+	if err := (&OrgUserReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections, Events: recorder,
+	}).SetupWithManager(mgr, options.Workers); err != nil {
+		return err
+	}
+	if err := (&OrgUserRoleBindingReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections, Events: recorder,
+	}).SetupWithManager(mgr, options.Workers); err != nil {
+		return err
+	}
+	return mgr.Add(&AssignmentSweep{Reader: mgr.GetCache(), Connections: connections})
+}

@@ -1,0 +1,77 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// AssignmentSweep keeps the role assignments fresh of the users whom a binding, or an OrgUser with a roleID,
+// names: one list call a user and interval, however many objects name the user.
+type AssignmentSweep struct {
+	client.Reader
+	Connections *Connections
+}
+
+// NeedLeaderElection: only the manager that acts looks.
+func (s *AssignmentSweep) NeedLeaderElection() bool { return true }
+
+// sweepPeriod is how often the sweep looks for users that are due.
+const sweepPeriod = time.Second
+
+// Start sweeps until the context ends.
+func (s *AssignmentSweep) Start(ctx context.Context) error {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		for _, conn := range s.Connections.ready() {
+			s.sweep(openai.Background(ctx), conn)
+		}
+	}, sweepPeriod)
+	return nil
+}
+
+// sweep lists the roles of the users that are due, until a call fails: what is left is due at the next.
+func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
+	for _, userID := range conn.roster.DueAssignments(conn.interval) {
+		wanted, err := s.wanted(ctx, conn, userID)
+		switch {
+		case err != nil:
+		case !wanted:
+			conn.roster.ForgetAssignments(userID)
+			continue
+		default:
+			err = refusing(s.Connections, conn, conn.roster.RefreshAssignments(ctx, conn.api, userID))
+		}
+		if err != nil {
+			if ctx.Err() == nil && !openai.IsRateLimited(err) {
+				log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "error", err.Error())
+			}
+			return
+		}
+	}
+}
+
+// wanted says whether any object still cares which roles the user has.
+func (s *AssignmentSweep) wanted(ctx context.Context, conn *connection, userID string) (bool, error) {
+	keys := []roster.Key{roster.IDKey(userID)}
+	for _, user := range conn.roster.Known(keys[0]) {
+		keys = roster.Keys(user)
+	}
+	find, siblings := finder{s.Reader}, s.Connections.Siblings(conn)
+	bindings, err := find.bindingsOf(ctx, siblings, keys)
+	if err != nil || len(bindings) > 0 {
+		return len(bindings) > 0, err
+	}
+	users, err := find.orgUsersOf(ctx, siblings, keys)
+	for _, user := range users {
+		if user.Spec.RoleID != "" {
+			return true, err
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,100 @@
+// Package plan compares what is declared with what was observed and says what to do about it.
+//
+// It is pure: no context, client, clock, logger or metric. A plan is data, sorted and comparable; events,
+// logs and status are rendered from it. Applying a plan and planning again gives no steps.
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Verb is what a step does in the organization.
+type Verb string
+
+const (
+	// Update changes fields of a user, all that differ in one call.
+	Update Verb = "Update"
+	// Remove takes a user out of the organization.
+	Remove Verb = "Remove"
+	// Assign gives a role to a user.
+	Assign Verb = "Assign"
+	// Unassign takes a role from a user.
+	Unassign Verb = "Unassign"
+)
+
+// Field names a user's field as OrgUser's spec does.
+type Field string
+
+const (
+	// FieldRole is the role in the organization: owner or reader.
+	FieldRole Field = "role"
+	// FieldRoleID is a role by its ID.
+	FieldRoleID Field = "roleID"
+	// FieldDeveloperPersona is the developer persona; "" is none.
+	FieldDeveloperPersona Field = "developerPersona"
+	// FieldTechnicalLevel is the technical level; "" is none.
+	FieldTechnicalLevel Field = "technicalLevel"
+)
+
+// RoleOwner is the role that manages the organization.
+const RoleOwner = "owner"
+
+// Change is one field's difference.
+type Change struct {
+	Field Field
+	// From is the value found, To the value to set. "" is none.
+	From, To string
+}
+
+func (c Change) String() string {
+	if c.Field == FieldRoleID {
+		return "roleID to " + c.To
+	}
+	return fmt.Sprintf("%s from %s to %s", c.Field, quoted(c.From), quoted(c.To))
+}
+
+func quoted(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// Role is a role of the organization.
+type Role struct {
+	ID, Name string
+}
+
+// Step is one call to make.
+type Step struct {
+	Verb   Verb
+	UserID string
+	// Who is the user as people know them: the email, or the ID of one without.
+	Who string
+	// Changes are set with Update only.
+	Changes []Change
+	// Role is set with Assign and Unassign only.
+	Role Role
+	// DemotesOwner says that an owner would be no owner afterwards, or may not be.
+	DemotesOwner bool
+}
+
+// String says what the step does, for people.
+func (s Step) String() string {
+	switch s.Verb {
+	case Update:
+		changes := make([]string, len(s.Changes))
+		for i, change := range s.Changes {
+			changes[i] = change.String()
+		}
+		return fmt.Sprintf("update %s: %s", s.Who, strings.Join(changes, ", "))
+	case Remove:
+		return fmt.Sprintf("remove %s from the organization", s.Who)
+	case Assign:
+		return fmt.Sprintf("assign role %s to %s", s.Role.Name, s.Who)
+	case Unassign:
+		return fmt.Sprintf("unassign role %s from %s", s.Role.Name, s.Who)
+	}
+	return fmt.Sprintf("%s %s", s.Verb, s.Who)
+}

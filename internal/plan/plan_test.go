@@ -1,0 +1,209 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func ptr(s string) *string { return &s }
+
+func TestUser(t *testing.T) {
+	ada := ObservedUser{ID: "user-1", Email: "ada@example.com", Role: "owner", DeveloperPersona: "backend", TechnicalLevel: "expert"}
+	for name, tc := range map[string]struct {
+		desired  DesiredUser
+		observed ObservedUser
+		want     []Step
+	}{
+		"a field that is not set is not managed": {DesiredUser{}, ada, nil},
+		"what holds already needs no step": {
+			DesiredUser{Role: "owner", DeveloperPersona: ptr("backend"), TechnicalLevel: ptr("expert")}, ada, nil,
+		},
+		"an empty persona clears it": {
+			DesiredUser{DeveloperPersona: ptr("")}, ada,
+			[]Step{{Verb: Update, UserID: "user-1", Who: "ada@example.com", Changes: []Change{{FieldDeveloperPersona, "backend", ""}}}},
+		},
+		"clearing what is empty already needs no step": {
+			DesiredUser{DeveloperPersona: ptr(""), TechnicalLevel: ptr("")}, ObservedUser{ID: "user-1"}, nil,
+		},
+		"all that differs goes into one step, and an owner who becomes a reader is demoted": {
+			DesiredUser{Role: "reader", DeveloperPersona: ptr("data"), TechnicalLevel: ptr("novice")}, ada,
+			[]Step{{
+				Verb: Update, UserID: "user-1", Who: "ada@example.com", DemotesOwner: true,
+				Changes: []Change{
+					{FieldRole, "owner", "reader"},
+					{FieldDeveloperPersona, "backend", "data"},
+					{FieldTechnicalLevel, "expert", "novice"},
+				},
+			}},
+		},
+		"a reader who becomes an owner is not demoted": {
+			DesiredUser{Role: "owner"}, ObservedUser{ID: "user-2", Role: "reader"},
+			[]Step{{Verb: Update, UserID: "user-2", Who: "user-2", Changes: []Change{{FieldRole, "reader", "owner"}}}},
+		},
+		"a role by ID that is held needs no step": {
+			DesiredUser{RoleID: "role-1"}, ObservedUser{ID: "user-2", HoldsRoleID: true}, nil,
+		},
+		"a role by ID that is not held is set, and on an owner counts as a demotion": {
+			DesiredUser{RoleID: "role-1"}, ada,
+			[]Step{{
+				Verb: Update, UserID: "user-1", Who: "ada@example.com", DemotesOwner: true,
+				Changes: []Change{{FieldRoleID, "", "role-1"}},
+			}},
+		},
+		"a persona of an owner can change without a demotion": {
+			DesiredUser{Role: "owner", DeveloperPersona: ptr("data")}, ada,
+			[]Step{{Verb: Update, UserID: "user-1", Who: "ada@example.com", Changes: []Change{{FieldDeveloperPersona, "backend", "data"}}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, User(tc.desired, tc.observed)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRemoval(t *testing.T) {
+	got := Removal(ObservedUser{ID: "user-1", Email: "ada@example.com", Role: "owner"})
+	want := []Step{{Verb: Remove, UserID: "user-1", Who: "ada@example.com", DemotesOwner: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
+func TestBinding(t *testing.T) {
+	role := Role{ID: "role-1", Name: "viewer"}
+	holder := func(id string, holding Holding) Holder {
+		return Holder{UserID: id, Who: id + "@example.com", Holding: holding}
+	}
+	step := func(verb Verb, id string) Step {
+		return Step{Verb: verb, UserID: id, Who: id + "@example.com", Role: role}
+	}
+	for name, tc := range map[string]struct {
+		declared, released []Holder
+		want               []Step
+	}{
+		"who has the role needs no step":               {[]Holder{holder("a", Held)}, nil, nil},
+		"who does not have it gets it, sorted by user": {[]Holder{holder("b", NotHeld), holder("a", NotHeld)}, nil, []Step{step(Assign, "a"), step(Assign, "b")}},
+		"who inherits it counts as having it":          {[]Holder{holder("a", Inherited)}, nil, nil},
+		"two subjects for one user make one step":      {[]Holder{holder("a", NotHeld), holder("a", NotHeld)}, nil, []Step{step(Assign, "a")}},
+		"a released user loses it":                     {nil, []Holder{holder("a", Held)}, []Step{step(Unassign, "a")}},
+		"an inherited role cannot be taken":            {nil, []Holder{holder("a", Inherited)}, nil},
+		"a released user without it needs no step":     {nil, []Holder{holder("a", NotHeld)}, nil},
+		"a user who is declared is not released":       {[]Holder{holder("a", Held)}, []Holder{holder("a", Held)}, nil},
+		"giving comes before taking": {
+			[]Holder{holder("z", NotHeld)}, []Holder{holder("a", Held)},
+			[]Step{step(Assign, "z"), step(Unassign, "a")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Binding(role, tc.declared, tc.released)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStepsReadAsSentences(t *testing.T) {
+	role := Role{ID: "role-1", Name: "viewer"}
+	for want, step := range map[string]Step{
+		`update ada@example.com: role from "reader" to "owner", technicalLevel from "expert" to none`: {
+			Verb: Update, Who: "ada@example.com",
+			Changes: []Change{{FieldRole, "reader", "owner"}, {FieldTechnicalLevel, "expert", ""}},
+		},
+		"update ada@example.com: roleID to role-1":     {Verb: Update, Who: "ada@example.com", Changes: []Change{{FieldRoleID, "", "role-1"}}},
+		"remove ada@example.com from the organization": {Verb: Remove, Who: "ada@example.com"},
+		"assign role viewer to ada@example.com":        {Verb: Assign, Who: "ada@example.com", Role: role},
+		"unassign role viewer from ada@example.com":    {Verb: Unassign, Who: "ada@example.com", Role: role},
+	} {
+		if got := step.String(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// applyUser is the organization's side of an Update, as the reference has it.
+func applyUser(user ObservedUser, steps []Step) ObservedUser {
+	for _, step := range steps {
+		for _, change := range step.Changes {
+			switch change.Field {
+			case FieldRole:
+				user.Role = change.To
+			case FieldRoleID:
+				user.HoldsRoleID = true
+			case FieldDeveloperPersona:
+				user.DeveloperPersona = change.To
+			case FieldTechnicalLevel:
+				user.TechnicalLevel = change.To
+			}
+		}
+	}
+	return user
+}
+
+func FuzzApplyingAPlanLeavesNothingToDo(f *testing.F) {
+	f.Add("owner", "", "a", true, "b", true, "reader", "x", "", false)
+	f.Add("", "role-1", "", true, "", false, "owner", "", "y", false)
+	f.Fuzz(func(t *testing.T, role, roleID, persona string, personaSet bool, level string, levelSet bool,
+		hasRole, hasPersona, hasLevel string, holds bool,
+	) {
+		desired := DesiredUser{Role: role, RoleID: roleID}
+		if personaSet {
+			desired.DeveloperPersona = &persona
+		}
+		if levelSet {
+			desired.TechnicalLevel = &level
+		}
+		observed := ObservedUser{ID: "user-1", Role: hasRole, DeveloperPersona: hasPersona, TechnicalLevel: hasLevel, HoldsRoleID: holds}
+		after := applyUser(observed, User(desired, observed))
+		if again := User(desired, after); len(again) != 0 {
+			t.Errorf("planned %v, and after it %v", User(desired, observed), again)
+		}
+		if !personaSet && after.DeveloperPersona != hasPersona || !levelSet && after.TechnicalLevel != hasLevel ||
+			role == "" && after.Role != hasRole {
+			t.Errorf("a field that is not set was changed: %+v to %+v", observed, after)
+		}
+	})
+}
+
+func FuzzApplyingABindingLeavesNothingToDo(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3}, []byte{4, 5, 6})
+	f.Fuzz(func(t *testing.T, declared, released []byte) {
+		role := Role{ID: "role-1", Name: "viewer"}
+		world := map[string]Holding{}
+		holdings := []Holding{NotHeld, Held, Inherited}
+		holders := func(users []byte) []Holder {
+			var all []Holder
+			for _, b := range users {
+				id := string('a' + rune(b%16))
+				if _, known := world[id]; !known {
+					world[id] = holdings[int(b/16)%3]
+				}
+				all = append(all, Holder{UserID: id, Holding: world[id]})
+			}
+			return all
+		}
+		d, r := holders(declared), holders(released)
+		steps := Binding(role, d, r)
+		for _, step := range steps {
+			if step.Verb == Assign {
+				world[step.UserID] = Held
+			} else {
+				world[step.UserID] = NotHeld
+			}
+		}
+		if again := Binding(role, holders(declared), holders(released)); len(again) != 0 {
+			t.Errorf("planned %v, and after it %v", steps, again)
+		}
+		if !slices.IsSortedFunc(steps, func(a, b Step) int {
+			if a.Verb != b.Verb {
+				return map[bool]int{true: -1, false: 1}[a.Verb == Assign]
+			}
+			return map[bool]int{true: -1, false: 1}[a.UserID < b.UserID]
+		}) {
+			t.Errorf("steps are not sorted: %v", steps)
+		}
+	})
+}
