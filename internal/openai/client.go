@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -85,16 +84,10 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // String shows no key.
 func (c *Client) String() string { return fmt.Sprintf("openai.Client{%q}", c.metricsLabel) }
 
-// GoString shows no key.
-func (c *Client) GoString() string { return c.String() }
-
-// Format shows no key, whatever the verb.
+// Format shows no key, whatever the verb; %#v comes here too.
 func (c *Client) Format(state fmt.State, _ rune) { _, _ = fmt.Fprint(state, c.String()) }
 
-// LogValue shows no key.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// MarshalText shows no key; encoding/json uses it too.
+// MarshalText shows no key; encoding/json and log/slog use it.
 func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // call describes one of the ten calls.

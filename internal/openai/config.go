@@ -2,7 +2,6 @@ package openai
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 )
@@ -51,16 +50,10 @@ func (c Config) String() string {
 	return fmt.Sprintf("openai.Config{BaseURL: %q, MetricsLabel: %q}", printableURL(c.BaseURL), c.MetricsLabel)
 }
 
-// GoString shows no key.
-func (c Config) GoString() string { return c.String() }
-
-// Format shows no key, whatever the verb.
+// Format shows no key, whatever the verb; %#v comes here too.
 func (c Config) Format(state fmt.State, _ rune) { _, _ = fmt.Fprint(state, c.String()) }
 
-// LogValue shows no key.
-func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// MarshalText shows no key; encoding/json uses it too.
+// MarshalText shows no key; encoding/json and log/slog use it.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 func (c Config) withDefaults() Config {

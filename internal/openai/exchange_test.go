@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -256,6 +257,30 @@ func TestTroubleOnTheWayIsTransientAndItsMessageIsStable(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+type brokenTransport struct{ err error }
+
+func (b brokenTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, b.err }
+
+func TestTroubleWithTheNetworkIsNamedAndIsNotTheCallersContext(t *testing.T) {
+	for want, broken := range map[string]error{
+		"the API's host name does not resolve; is base-url right?": &net.DNSError{Err: "no such host", Name: "api.example", IsNotFound: true},
+		"the connection could not be made in time":                 &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded},
+		"the connection was dropped before an answer":              fmt.Errorf("http2: %w", syscall.ECONNRESET),
+		"no answer arrived": errors.New("something new on port 54321"),
+	} {
+		client, _ := newMemoryClient(t, nil)
+		client.http.Transport = brokenTransport{broken}
+		_, err := client.GetUser(t.Context(), "user-1")
+		e, isOurs := AsError(err)
+		if !isOurs || !IsTransient(err) || e.StableMessage() != "get user: "+want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), broken.Error()) {
+			t.Errorf("got %v of %v", err, broken)
+		}
 	}
 }
 

@@ -28,8 +28,9 @@ func shown(value any) string {
 
 // secretIn says whether a text has any telling part of the key.
 func secretIn(text string) bool {
+	text = strings.ToUpper(text)
 	return strings.Contains(text, "THEKEY") || strings.Contains(text, "NOBODYMAY") ||
-		strings.Contains(text, fmt.Sprintf("%x", "THEKEY"))
+		strings.Contains(text, fmt.Sprintf("%X", "THEKEY"))
 }
 
 func TestNothingThatIsFormattedShowsTheKey(t *testing.T) {
@@ -96,6 +97,13 @@ func TestAConnectionThatFailsDoesNotShowTheKeyOrTheAddressesAskedFor(t *testing.
 	}
 	if err == nil || secretIn(text) || strings.Contains(text, "ada") {
 		t.Errorf("shown:\n%s", text)
+	}
+}
+
+func TestAKeyOfUnusualCharactersIsTakenOutToo(t *testing.T) {
+	redact := redactor("sk-admin-a/b+c=d")
+	if got := redact("<sk-admin-a/b+c=d> and task-1 at desk-1234"); got != "<sk-…> and task-1 at desk-1234" {
+		t.Errorf("got %q", got)
 	}
 }
 
