@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,8 +97,8 @@ type call struct {
 	op string
 	// endpoint is the method and the template of the path, for metrics.
 	endpoint string
-	// patient calls wait for a pause to end, however long.
-	patient bool
+	// patience is the longest pause that the call waits out. 0: callPatience.
+	patience time.Duration
 }
 
 // perform makes one request: its turn at the limiter, its timeout, its
@@ -105,7 +106,7 @@ type call struct {
 // with the options given, and checks and converts the answer.
 func perform[T any](ctx context.Context, c *Client, call call, send func(context.Context, option.RequestOption) (T, error)) (T, error) {
 	var none T
-	waited, err := c.limiter.wait(ctx, call.patient)
+	waited, err := c.limiter.wait(ctx, cmp.Or(call.patience, callPatience))
 	c.metrics.wait(c.metricsLabel, waited)
 	if err != nil {
 		return none, notSent(call, err)

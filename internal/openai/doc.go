@@ -9,8 +9,8 @@
 //     the organization that looks like all of it.
 //   - An answer is checked before it is believed. One that lacks a field that
 //     decisions rest on is an error, not a zero value.
-//   - One place decides about retries. A 429 inside a list waits and goes on
-//     at its page; everything else is tried once and left to the caller, which
+//   - One place decides about retries. A 429 inside a list waits, for up to two
+//     minutes, and goes on at its page; everything else is tried once and left to the caller, which
 //     tells the cases apart with [IsNotFound], [IsRateLimited],
 //     [IsUnauthorized], [IsRejected] and [IsTransient].
 //   - All callers of one organization share one [Limiter]: one budget of

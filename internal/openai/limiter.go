@@ -15,9 +15,13 @@ const (
 	// a quiet spell. Enough that a small organization is read without waiting,
 	// little enough that a minute never sees much more than its budget.
 	burstSeconds = 2
-	// maxWaitInPause is how long a call that is not part of a list waits for a
-	// pause to end before it gives its worker back.
-	maxWaitInPause = time.Second
+	// callPatience is the longest pause that a call waits out which is not part
+	// of a list; a longer one gives its worker back at once.
+	callPatience = time.Second
+	// listPatience is the same for the pages of a list, where the pages read so
+	// far would be lost. No longer, since a worker of somebody else's
+	// organization may be waiting behind.
+	listPatience = 2 * time.Minute
 	// firstPause and longestPause bound the pause after a 429 that does not say
 	// how long: doubled each time, from the first again after a success.
 	firstPause   = time.Second
@@ -41,8 +45,8 @@ type Limiter struct {
 }
 
 type waiter struct {
-	// patient calls wait for any pause to end, others at most maxWaitInPause.
-	patient bool
+	// patience is the longest pause that is waited out.
+	patience time.Duration
 	// done receives once: nil for a turn, or *pausedError.
 	done chan error
 }
@@ -117,15 +121,16 @@ func (l *Limiter) succeeded(sentAt time.Time) {
 	}
 }
 
-// wait returns when it is the caller's turn, with the time it took. The error
-// is *pausedError, or that of ctx.
-func (l *Limiter) wait(ctx context.Context, patient bool) (time.Duration, error) {
+// wait returns when it is the caller's turn, with the time it took. A pause
+// longer than patience is not waited out: the error is *pausedError then, or
+// that of ctx.
+func (l *Limiter) wait(ctx context.Context, patience time.Duration) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	p := priorityOf(ctx)
-	w := &waiter{patient: patient, done: make(chan error, 1)}
+	w := &waiter{patience: patience, done: make(chan error, 1)}
 
 	l.mu.Lock()
 	l.queues[p] = append(l.queues[p], w)
@@ -158,9 +163,7 @@ func (l *Limiter) leave(p priority, w *waiter) {
 func (l *Limiter) serve() {
 	now := time.Now()
 	if left := l.pausedUntil.Sub(now); left > 0 {
-		if left > maxWaitInPause {
-			l.sendAway(left)
-		}
+		l.sendAway(left)
 		l.serveIn(left)
 		return
 	}
@@ -188,14 +191,15 @@ func (l *Limiter) next() (priority, bool) {
 	return 0, false
 }
 
-// sendAway fails the calls that do not wait for long pauses.
+// sendAway fails the calls that do not wait out a pause of this length.
 func (l *Limiter) sendAway(left time.Duration) {
 	for p := range l.queues {
 		l.queues[p] = slices.DeleteFunc(l.queues[p], func(w *waiter) bool {
-			if !w.patient {
-				w.done <- &pausedError{left: left}
+			if left <= w.patience {
+				return false
 			}
-			return !w.patient
+			w.done <- &pausedError{left: left}
+			return true
 		})
 	}
 }

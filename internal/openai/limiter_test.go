@@ -19,7 +19,7 @@ func queue(t *testing.T, l *Limiter, calls map[string]context.Context, arrival [
 	var order []string
 	for _, name := range arrival {
 		go func() {
-			if _, err := l.wait(calls[name], true); err != nil {
+			if _, err := l.wait(calls[name], listPatience); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			mu.Lock()
@@ -41,7 +41,7 @@ func TestTheForegroundGoesBeforeTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(60)
 		for range 2 { // the burst
-			_, _ = l.wait(t.Context(), true)
+			_, _ = l.wait(t.Context(), listPatience)
 		}
 		fore, back := t.Context(), Background(t.Context())
 		calls := map[string]context.Context{"b1": back, "b2": back, "f1": fore, "b3": back, "f2": fore}
@@ -66,12 +66,12 @@ func TestABurstIsTwoSecondsWorthAndThenTheBudgetHolds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := NewLimiter(perMinute)
 				for i := range want.burst {
-					if waited, err := l.wait(t.Context(), true); waited != 0 || err != nil {
+					if waited, err := l.wait(t.Context(), listPatience); waited != 0 || err != nil {
 						t.Fatalf("call %d of the burst waited %s, %v", i, waited, err)
 					}
 				}
 				for range 3 {
-					waited, _ := l.wait(t.Context(), true)
+					waited, _ := l.wait(t.Context(), listPatience)
 					if off := waited - want.pace; off < 0 || off > 2*time.Millisecond {
 						t.Errorf("a call after the burst waited %s, want %s", waited, want.pace)
 					}
@@ -84,12 +84,12 @@ func TestABurstIsTwoSecondsWorthAndThenTheBudgetHolds(t *testing.T) {
 func TestANewBudgetHoldsForCallsThatWaitAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), true)
+		_, _ = l.wait(t.Context(), listPatience)
 		go func() {
 			time.Sleep(time.Second)
 			l.SetRequestsPerMinute(600)
 		}()
-		if waited, err := l.wait(t.Context(), true); waited > 1200*time.Millisecond || err != nil {
+		if waited, err := l.wait(t.Context(), listPatience); waited > 1200*time.Millisecond || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -98,14 +98,14 @@ func TestANewBudgetHoldsForCallsThatWaitAlready(t *testing.T) {
 func TestAPauseHoldsThePatientAndSendsTheOthersAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), true)
+		_, _ = l.wait(t.Context(), listPatience)
 		// One is waiting for its turn when the pause begins, one comes later.
 		errs := make(chan error, 2)
-		go func() { _, err := l.wait(t.Context(), false); errs <- err }()
+		go func() { _, err := l.wait(t.Context(), callPatience); errs <- err }()
 		synctest.Wait()
 		began := time.Now()
 		l.Pause(90 * time.Second)
-		go func() { _, err := l.wait(t.Context(), false); errs <- err }()
+		go func() { _, err := l.wait(t.Context(), callPatience); errs <- err }()
 		for range 2 {
 			var paused *pausedError
 			if err := <-errs; !errors.As(err, &paused) || paused.left != 90*time.Second {
@@ -115,7 +115,7 @@ func TestAPauseHoldsThePatientAndSendsTheOthersAway(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("sending away took %s", took)
 		}
-		if waited, err := l.wait(t.Context(), true); waited != 90*time.Second || err != nil {
+		if waited, err := l.wait(t.Context(), listPatience); waited != 90*time.Second || err != nil {
 			t.Errorf("the patient one waited %s, %v", waited, err)
 		}
 	})
@@ -125,7 +125,7 @@ func TestAShortPauseIsWaitedOutByAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(600)
 		l.Pause(time.Second)
-		if waited, err := l.wait(t.Context(), false); waited != time.Second || err != nil {
+		if waited, err := l.wait(t.Context(), callPatience); waited != time.Second || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -137,7 +137,7 @@ func TestAPauseIsNeverShortenedAndNeverAbsurd(t *testing.T) {
 		l.Pause(1000 * time.Hour)
 		l.Pause(time.Second)
 		l.Pause(-time.Second)
-		if waited, err := l.wait(t.Context(), true); waited != time.Hour || err != nil {
+		if waited, err := l.wait(t.Context(), time.Hour); waited != time.Hour || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -148,7 +148,7 @@ func TestPausesThatTheServerDoesNotTellGrowAndStartAgainAfterASuccess(t *testing
 		l := NewLimiter(600)
 		var got []time.Duration
 		try := func() time.Time {
-			if _, err := l.wait(t.Context(), true); err != nil {
+			if _, err := l.wait(t.Context(), listPatience); err != nil {
 				t.Fatal(err)
 			}
 			return time.Now()
@@ -187,14 +187,14 @@ func TestRequestsRefusedTogetherCountAsOne(t *testing.T) {
 func TestACallThatGivesUpLeavesNoTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), true)
+		_, _ = l.wait(t.Context(), listPatience)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := l.wait(ctx, true); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := l.wait(ctx, listPatience); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		// Its turn goes to the next.
-		if waited, err := l.wait(t.Context(), true); waited > time.Minute || err != nil {
+		if waited, err := l.wait(t.Context(), listPatience); waited > time.Minute || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -213,7 +213,7 @@ func TestManyCallersAtOnceAllGetTheirTurn(t *testing.T) {
 				l.Pause(5 * time.Millisecond)
 				l.SetRequestsPerMinute(600_000 + i)
 			}
-			if _, err := l.wait(ctx, i%3 == 0); err != nil {
+			if _, err := l.wait(ctx, listPatience); err != nil {
 				t.Error(err)
 			}
 		})

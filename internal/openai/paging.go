@@ -43,9 +43,8 @@ func (e *changedError) Error() string { return e.what }
 // readAll gives the whole list, or an error and nothing. A list that changes
 // while it is read is read again from its start, maxReadings times in all.
 func readAll[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
-	// A list is read where nobody's worker waits for it, and a pause in its
-	// middle must not throw away the pages read.
-	l.call.patient = true
+	// A pause in the middle of a list must not throw away the pages read.
+	l.call.patience = listPatience
 	var changed *changedError
 	for range maxReadings {
 		items, err := readOnce(ctx, c, l)
@@ -101,7 +100,8 @@ func readPage[T any](ctx context.Context, c *Client, l list[T], after string) (p
 		})
 		switch {
 		case IsRateLimited(err) && throttles < maxThrottles:
-			// The limiter is paused by now: the next turn comes after the pause.
+			// The limiter is paused by now: the next turn comes after the pause,
+			// or is refused if the pause is too long to wait.
 			continue
 		case after != "" && IsRejected(err):
 			// The cursor is an item that has gone since.

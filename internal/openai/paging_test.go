@@ -184,13 +184,28 @@ func TestAListGivesUpAfterMany429sInARow(t *testing.T) {
 
 func TestAListInAPauseEndsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newMemoryClient(t, answers(throttle("Retry-After", "600")))
+		client, _ := newMemoryClient(t, answers(throttle("Retry-After", "60")))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		began := time.Now()
 		_, err := client.ListUsers(ctx)
 		if _, isOurs := AsError(err); isOurs || err == nil || time.Since(began) != 5*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+	})
+}
+
+func TestAListDoesNotWaitOutAPauseOfMoreThanTwoMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, api := newMemoryClient(t, answers(pageOf("b", "a", "b"), throttle("Retry-After", "600"), pageOf("", "c")))
+		began := time.Now()
+		users, err := client.ListUsers(t.Context())
+		e, _ := AsError(err)
+		if !IsRateLimited(err) || e.RetryAfter != 10*time.Minute || users != nil || time.Since(began) != 0 {
+			t.Errorf("got %v, %v after %s", users, err, time.Since(began))
+		}
+		if n := len(api.requests()); n != 2 {
+			t.Errorf("%d requests, want 2", n)
 		}
 	})
 }
