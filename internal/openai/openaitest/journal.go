@@ -1,0 +1,28 @@
+package openaitest
+
+import "slices"
+
+func (o *Organization) note(call Call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.journal = append(o.journal, call)
+}
+
+// Journal returns every call since the last ResetJournal, in the order in which they ended.
+func (o *Organization) Journal() []Call {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.journal)
+}
+
+// Mutations returns the calls of the journal that changed the organization.
+func (o *Organization) Mutations() []Call {
+	return slices.DeleteFunc(o.Journal(), func(call Call) bool { return !call.Changed })
+}
+
+// ResetJournal begins a new journal.
+func (o *Organization) ResetJournal() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.journal = nil
+}

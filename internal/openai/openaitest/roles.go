@@ -1,0 +1,123 @@
+package openaitest
+
+import (
+	"net/url"
+	"slices"
+)
+
+// The calls on roles. o.mu is held in each; the result is the answer's body.
+
+func (o *Organization) listRoles(query url.Values) (any, *refusal) {
+	var all []roleJSON
+	for _, role := range o.sortedRoles() {
+		all = append(all, roleOf(role))
+	}
+	page, no := pageOf(query, all, func(role roleJSON) string { return role.ID })
+	if no != nil {
+		return nil, no
+	}
+	return page, nil
+}
+
+// assignments returns what a user's role list shows: the predefined role that follows the user's role, and
+// the roles that the user has directly or from groups.
+func (o *Organization) assignments(user *member) []assignmentJSON {
+	held := map[string]bool{}
+	if user.Role != "" {
+		held[o.predefinedID(user.Role)] = true
+	}
+	for id := range user.direct {
+		held[id] = true
+	}
+	for id := range user.inherited {
+		held[id] = true
+	}
+	var roles []Role
+	for id := range held {
+		if role := o.roles[id]; role != nil {
+			roles = append(roles, *role)
+		}
+	}
+	slices.SortFunc(roles, compareRoles)
+	var all []assignmentJSON
+	for _, role := range roles {
+		all = append(all, assignmentOf(role, o.sources(user, role.ID)))
+	}
+	return all
+}
+
+// sources are the groups from which the user has the role. One that is assigned directly is not inherited.
+func (o *Organization) sources(user *member, roleID string) []string {
+	if user.direct[roleID] {
+		return nil
+	}
+	return user.inherited[roleID]
+}
+
+func (o *Organization) listUserRoles(userID string, query url.Values) (any, *refusal) {
+	user := o.users[userID]
+	if user == nil {
+		return nil, noSuchUser(userID)
+	}
+	page, no := pageOf(query, o.assignments(user), func(a assignmentJSON) string { return a.ID })
+	if no != nil {
+		return nil, no
+	}
+	return page, nil
+}
+
+func (o *Organization) assignRole(userID string, body []byte) (any, *refusal) {
+	var wanted struct {
+		RoleID *string `json:"role_id"`
+	}
+	if no := decode(body, &wanted); no != nil {
+		return nil, no
+	}
+	if wanted.RoleID == nil || *wanted.RoleID == "" {
+		return nil, badRequest("role_id", "Missing required parameter: 'role_id'.")
+	}
+	user := o.users[userID]
+	if user == nil {
+		return nil, noSuchUser(userID)
+	}
+	role := o.roles[*wanted.RoleID]
+	switch {
+	case role == nil:
+		return nil, noSuchRole(*wanted.RoleID)
+	case role.Predefined:
+		return nil, badRequest("role_id", "Predefined roles cannot be assigned here; set the user's role instead.")
+	}
+	user.direct[role.ID] = true
+	return map[string]any{"object": "user.role", "role": roleOf(*role), "user": userOf(user.User)}, nil
+}
+
+func (o *Organization) getUserRole(userID, roleID string) (any, *refusal) {
+	user := o.users[userID]
+	if user == nil {
+		return nil, noSuchUser(userID)
+	}
+	for _, assignment := range o.assignments(user) {
+		if assignment.ID == roleID {
+			return assignment, nil
+		}
+	}
+	return nil, notFound("The user %s does not have the role %s.", userID, roleID)
+}
+
+func (o *Organization) unassignRole(userID, roleID string) (any, *refusal) {
+	user, role := o.users[userID], o.roles[roleID]
+	switch {
+	case user == nil:
+		return nil, noSuchUser(userID)
+	case role == nil:
+		return nil, noSuchRole(roleID)
+	case role.Predefined:
+		return nil, badRequest("role_id", "Predefined roles cannot be unassigned; set the user's role instead.")
+	case !user.direct[roleID] && len(user.inherited[roleID]) > 0:
+		return nil, badRequest("role_id", "The user has the role from a group only; change the group instead.")
+	case !user.direct[roleID]:
+		return nil, notFound("The user %s does not have the role %s.", userID, roleID)
+	}
+	delete(user.direct, roleID)
+	return map[string]any{"deleted": true, "object": "user.role.deleted"}, nil
+}

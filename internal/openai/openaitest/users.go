@@ -1,0 +1,169 @@
+package openaitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The calls on users. o.mu is held in each; the result is the answer's body.
+
+func (o *Organization) listUsers(query url.Values) (any, *refusal) {
+	if no := onlyParameters(query, "limit", "after", "emails[]"); no != nil {
+		return nil, no
+	}
+	limit, no := pageLimit(query, 100)
+	if no != nil {
+		return nil, no
+	}
+	start := 0
+	if after, given := lone(query, "after"); given {
+		last := o.users[after]
+		if last == nil {
+			return nil, badRequest("after", "Invalid cursor: no user with the ID '%s'.", after)
+		}
+		start = last.position + 1
+	}
+	wanted := map[string]bool{}
+	for _, email := range query["emails[]"] {
+		wanted[strings.ToLower(email)] = true
+	}
+	page := cursorPage{Object: "list", Data: []userJSON{}}
+	for _, id := range o.order[start:] {
+		user := o.users[id]
+		if user == nil || len(wanted) > 0 && !wanted[strings.ToLower(user.Email)] {
+			continue
+		}
+		if len(page.Data) == limit {
+			page.HasMore = true
+			break
+		}
+		page.Data = append(page.Data, userOf(user.User))
+	}
+	if len(page.Data) > 0 {
+		page.FirstID, page.LastID = &page.Data[0].ID, &page.Data[len(page.Data)-1].ID
+	}
+	return page, nil
+}
+
+func (o *Organization) getUser(id string) (any, *refusal) {
+	user := o.users[id]
+	if user == nil {
+		return nil, noSuchUser(id)
+	}
+	return userOf(user.User), nil
+}
+
+// userChange is the body of an update: absent, null or a string.
+type userChange struct {
+	Role             json.RawMessage `json:"role"`
+	RoleID           json.RawMessage `json:"role_id"`
+	DeveloperPersona json.RawMessage `json:"developer_persona"`
+	TechnicalLevel   json.RawMessage `json:"technical_level"`
+}
+
+func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
+	var change userChange
+	if no := decode(body, &change); no != nil {
+		return nil, no
+	}
+	user := o.users[id]
+	if user == nil {
+		return nil, noSuchUser(id)
+	}
+	after := user.User
+	if no := setText(change.DeveloperPersona, "developer_persona", &after.DeveloperPersona); no != nil {
+		return nil, no
+	}
+	if no := setText(change.TechnicalLevel, "technical_level", &after.TechnicalLevel); no != nil {
+		return nil, no
+	}
+	var role, roleID string
+	if no := setText(change.Role, "role", &role); no != nil {
+		return nil, no
+	}
+	if no := setText(change.RoleID, "role_id", &roleID); no != nil {
+		return nil, no
+	}
+	if role != "" && roleID != "" {
+		return nil, badRequest("role_id", "Only one of 'role' and 'role_id' may be given.")
+	}
+	var assign string
+	if roleID != "" {
+		named := o.roles[roleID]
+		switch {
+		case named == nil:
+			return nil, badRequest("role_id", "Invalid 'role_id': no role with the ID '%s'.", roleID)
+		case named.Predefined && slices.Contains([]string{"owner", "reader"}, named.Name):
+			role = named.Name
+		default:
+			assign = roleID
+		}
+	}
+	if role != "" {
+		if role != "owner" && role != "reader" {
+			return nil, badRequest("role", "Invalid 'role': expected one of 'owner' or 'reader', but got '%s' instead.", role)
+		}
+		if user.IsSCIMManaged && role != user.Role {
+			return nil, badRequest("role", "The user is managed through SCIM; change the role with the identity provider.")
+		}
+		if user.Role == "owner" && role != "owner" && o.owners() == 1 {
+			return nil, badRequest("role", "The organization must keep at least one owner.")
+		}
+		after.Role = role
+	}
+	if assign != "" {
+		user.direct[assign] = true
+	}
+	user.User = after
+	return userOf(user.User), nil
+}
+
+// setText sets the target if the field is there: to the string, or to "" where it is null.
+func setText(field json.RawMessage, name string, target *string) *refusal {
+	if len(field) == 0 {
+		return nil
+	}
+	var text *string
+	if err := json.Unmarshal(field, &text); err != nil {
+		return badRequest(name, "Invalid type for '%s': expected a string or null.", name)
+	}
+	*target = ""
+	if text != nil {
+		*target = *text
+	}
+	return nil
+}
+
+// decode takes exactly one JSON object with known fields.
+func decode(body []byte, into any) *refusal {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return badRequest("", "We could not parse the JSON body of your request: %s.", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("", "The body of your request holds more than one JSON value.")
+	}
+	return nil
+}
+
+func (o *Organization) deleteUser(id string) (any, *refusal) {
+	user := o.users[id]
+	switch {
+	case user == nil:
+		return nil, noSuchUser(id)
+	case user.IsSCIMManaged:
+		return nil, badRequest("", "The user is managed through SCIM; remove them with the identity provider.")
+	case user.IsDefault:
+		return nil, badRequest("", "The default user of the organization cannot be deleted.")
+	case user.Role == "owner" && o.owners() == 1:
+		return nil, badRequest("", "The organization must keep at least one owner.")
+	}
+	o.remove(id)
+	return map[string]any{"id": id, "deleted": true, "object": "organization.user.deleted"}, nil
+}
