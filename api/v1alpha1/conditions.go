@@ -61,7 +61,7 @@ type OrganizationReference struct {
 	// name of an Organization in the same namespace. Default: default.
 	// +optional
 	// +kubebuilder:default=default
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="name must be the name of an Organization: lowercase letters, digits, '-' and '.' only, such as default"
 	Name string `json:"name,omitempty"`
 }

@@ -8,14 +8,13 @@ import (
 type SecretKeyReference struct {
 	// name of the Secret.
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="name must be the name of a Secret: lowercase letters, digits, '-' and '.' only, such as openai-admin-key"
 	Name string `json:"name"`
 
 	// key of the Secret's data that holds the admin key. Default: api-key.
 	// +optional
 	// +kubebuilder:default=api-key
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key must be a key of a Secret: letters, digits, '-', '_' and '.' only, such as api-key"
 	Key string `json:"key,omitempty"`
@@ -23,25 +22,27 @@ type SecretKeyReference struct {
 
 // OrganizationSpec says how to reach one OpenAI organization.
 type OrganizationSpec struct {
-	// adminKeySecretRef names the Secret with the organization's admin key (sk-admin-...), in the same
-	// namespace. A key base-url in the same Secret replaces https://api.openai.com/v1; it must be https,
-	// but for loopback hosts. A changed Secret takes effect at the next resync, or at once when the API
-	// refuses the old key.
+	// adminKeySecretRef names the Secret with the organization's admin key
+	// (sk-admin-...), in the same namespace. A key base-url in the same Secret
+	// replaces https://api.openai.com/v1; it must be https, but for loopback
+	// hosts. A changed Secret takes effect at the next resync, or at once when the
+	// API refuses the old key.
 	// +required
 	AdminKeySecretRef SecretKeyReference `json:"adminKeySecretRef"`
 
-	// resyncInterval is how often the live organization is read whole, give or take 10%.
-	// At least 30s, at most 24h. Default: 10m.
+	// resyncInterval is how often the live organization is read whole, give or
+	// take 10%. At least 30s, at most 24h. Default: 10m.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')",message="resyncInterval must be a duration such as 30s, 10m or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="resyncInterval must be from 30s to 24h; to read the organization now, set the annotation openai.rollcall.dev/sync-requested-at instead"
-	ResyncInterval metav1.Duration `json:"resyncInterval,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$')",message="resyncInterval must be a duration such as 30s, 10m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('24h'))",message="resyncInterval must be from 30s to 24h; to read the organization now, set the annotation openai.rollcall.dev/sync-requested-at instead"
+	ResyncInterval metav1.Duration `json:"resyncInterval,omitzero"`
 
-	// requestsPerMinute is the most requests a minute that rollcall sends to this organization, from 1 to
-	// 100000. Where the API asks for less (429, Retry-After), that is kept too. Default: 300.
+	// requestsPerMinute is the most requests a minute that rollcall sends to this
+	// organization, from 1 to 100000. Where the API asks for less (429,
+	// Retry-After), that is kept too. Default: 300.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=1
@@ -67,7 +68,8 @@ type UserCounts struct {
 	// +optional
 	ServiceAccounts int32 `json:"serviceAccounts"`
 
-	// scimManaged is the number of users that an identity provider manages through SCIM.
+	// scimManaged is the number of users that an identity provider manages through
+	// SCIM.
 	// +optional
 	ScimManaged int32 `json:"scimManaged"`
 }
@@ -78,7 +80,8 @@ type OrganizationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// organizationID is the ID that the API gives for the organization of the admin key.
+	// organizationID is the ID that the API gives for the organization of the
+	// admin key.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	OrganizationID string `json:"organizationID,omitempty"`
@@ -87,7 +90,8 @@ type OrganizationStatus struct {
 	// +optional
 	Users *UserCounts `json:"users,omitempty"`
 
-	// declaredUsers is the number of the namespace's OrgUsers that refer to this Organization.
+	// declaredUsers is the number of the namespace's OrgUsers that refer to this
+	// Organization.
 	// +optional
 	DeclaredUsers *int32 `json:"declaredUsers,omitempty"`
 
@@ -95,8 +99,9 @@ type OrganizationStatus struct {
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 
-	// lastHandledSyncRequest is the last value of the annotation openai.rollcall.dev/sync-requested-at that
-	// was answered with a whole reading.
+	// lastHandledSyncRequest is the last value of the annotation
+	// openai.rollcall.dev/sync-requested-at that was answered with a whole
+	// reading.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledSyncRequest string `json:"lastHandledSyncRequest,omitempty"`
@@ -109,8 +114,8 @@ type OrganizationStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Organization is one OpenAI organization and the credentials to manage it. OrgUsers and
-// OrgUserRoleBindings in the same namespace refer to it by name.
+// Organization is one OpenAI organization and the credentials to manage it.
+// OrgUsers and OrgUserRoleBindings in the same namespace refer to it by name.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -127,7 +132,7 @@ type Organization struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	// spec says how to reach the organization.
 	// +required
@@ -136,7 +141,7 @@ type Organization struct {
 	// status is the live organization at the last whole reading.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
-	Status OrganizationStatus `json:"status,omitempty"`
+	Status OrganizationStatus `json:"status,omitzero"`
 }
 
 // OrganizationList is a list of Organizations.
@@ -145,6 +150,6 @@ type Organization struct {
 type OrganizationList struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
-	metav1.ListMeta `json:"metadata,omitempty"`
+	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []Organization `json:"items"`
 }

@@ -18,55 +18,57 @@ const (
 // OrgUserSpec declares one person. A field that is not set is not managed.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.email) != has(self.userID)",message="set exactly one of email and userID"
-// +kubebuilder:validation:XValidation:rule="(has(self.email) ? self.email : '') == (has(oldSelf.email) ? oldSelf.email : '')",message="email is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
-// +kubebuilder:validation:XValidation:rule="(has(self.userID) ? self.userID : '') == (has(oldSelf.userID) ? oldSelf.userID : '')",message="userID is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
+// +kubebuilder:validation:XValidation:rule="has(self.email) == has(oldSelf.email) && (!has(self.email) || self.email == oldSelf.email)",message="email is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
+// +kubebuilder:validation:XValidation:rule="has(self.userID) == has(oldSelf.userID) && (!has(self.userID) || self.userID == oldSelf.userID)",message="userID is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
 // +kubebuilder:validation:XValidation:rule="!has(self.role) || !has(self.roleID)",message="set at most one of role and roleID"
-// +kubebuilder:validation:XValidation:rule="self.organizationRef.name == oldSelf.organizationRef.name",message="organizationRef is immutable; create a new OrgUser for the other Organization"
+// +kubebuilder:validation:XValidation:rule="self.organizationRef == oldSelf.organizationRef",message="organizationRef is immutable; create a new OrgUser for the other Organization"
 type OrgUserSpec struct {
-	// organizationRef names the Organization, in the same namespace. Immutable. Default: default.
+	// organizationRef names the Organization, in the same namespace. Immutable.
+	// Default: default.
 	// +optional
 	// +kubebuilder:default={name: "default"}
-	OrganizationRef OrganizationReference `json:"organizationRef,omitempty"`
+	OrganizationRef OrganizationReference `json:"organizationRef,omitzero"`
 
-	// email is the person's address in the organization, matched without regard to case. Immutable.
-	// Exactly one of email and userID.
+	// email is the person's address in the organization, matched without regard to
+	// case. Immutable. Exactly one of email and userID.
 	// +optional
-	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s]+@[^@\\\\s]+$')",message="email must be one address without a display name, such as ada@example.com"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s<>,;]+@[^@\\\\s<>,;]+$')",message="email must be one address without a display name, such as ada@example.com"
 	Email string `json:"email,omitempty"`
 
-	// userID is the user's ID in the organization, for users without an email. Immutable.
-	// Exactly one of email and userID.
+	// userID is the user's ID in the organization, for users without an email.
+	// Immutable. Exactly one of email and userID.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="userID must be an ID that the API gave, such as user-abc123"
 	UserID string `json:"userID,omitempty"`
 
-	// role in the organization: owner or reader. Unset: not managed. At most one of role and roleID.
+	// role in the organization: owner or reader. Unset: not managed. At most one
+	// of role and roleID.
 	// +optional
 	Role UserRole `json:"role,omitempty"`
 
-	// roleID is a role by its ID, sent as role_id. Unset: not managed. At most one of role and roleID.
+	// roleID is a role by its ID, sent as role_id. Unset: not managed. At most one
+	// of role and roleID.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="roleID must be an ID that the API gave, such as role-abc123"
 	RoleID string `json:"roleID,omitempty"`
 
-	// developerPersona is the person's developer persona. Unset: not managed. "": cleared.
+	// developerPersona is the person's developer persona. Unset: not managed. "":
+	// cleared.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DeveloperPersona *string `json:"developerPersona,omitempty"`
 
-	// technicalLevel is the person's technical level. Unset: not managed. "": cleared.
+	// technicalLevel is the person's technical level. Unset: not managed. "":
+	// cleared.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	TechnicalLevel *string `json:"technicalLevel,omitempty"`
 
-	// deletionPolicy says what deleting this object does. Delete removes the person from the organization;
-	// Retain leaves them in it. Default: Delete.
+	// deletionPolicy says what deleting this object does. Delete removes the
+	// person from the organization; Retain leaves them in it. Default: Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -124,8 +126,9 @@ type OrgUserStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// OrgUser declares one person in an OpenAI organization. rollcall adopts the member with this email or ID
-// and keeps the fields that are set; it invites nobody.
+// OrgUser declares one person in an OpenAI organization. rollcall adopts the
+// member with this email or ID and keeps the fields that are set; it invites
+// nobody.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -143,7 +146,7 @@ type OrgUser struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	// spec declares the person.
 	// +required
@@ -152,7 +155,7 @@ type OrgUser struct {
 	// status is the person as the organization has them.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
-	Status OrgUserStatus `json:"status,omitempty"`
+	Status OrgUserStatus `json:"status,omitzero"`
 }
 
 // OrgUserList is a list of OrgUsers.
@@ -161,6 +164,6 @@ type OrgUser struct {
 type OrgUserList struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
-	metav1.ListMeta `json:"metadata,omitempty"`
+	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []OrgUser `json:"items"`
 }

@@ -12,12 +12,12 @@ import (
 type RoleReference struct {
 	// id of the role. Exactly one of id and name.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="id must be an ID that the API gave, such as role-abc123"
 	ID string `json:"id,omitempty"`
 
-	// name of the role, which must match exactly one role of the organization. Exactly one of id and name.
+	// name of the role, which must match exactly one role of the organization.
+	// Exactly one of id and name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -29,22 +29,22 @@ type RoleReference struct {
 // +structType=atomic
 // +kubebuilder:validation:XValidation:rule="[has(self.orgUser), has(self.email), has(self.userID)].filter(x, x).size() == 1",message="set exactly one of orgUser, email and userID"
 type Subject struct {
-	// orgUser is the name of an OrgUser in the same namespace, of the same Organization.
+	// orgUser is the name of an OrgUser in the same namespace, of the same
+	// Organization.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="orgUser must be the name of an OrgUser: lowercase letters, digits, '-' and '.' only, such as ada; for an address set email instead"
 	OrgUser string `json:"orgUser,omitempty"`
 
-	// email is the person's address in the organization, matched without regard to case.
+	// email is the person's address in the organization, matched without regard to
+	// case.
 	// +optional
-	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s]+@[^@\\\\s]+$')",message="email must be one address without a display name, such as ada@example.com"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s<>,;]+@[^@\\\\s<>,;]+$')",message="email must be one address without a display name, such as ada@example.com"
 	Email string `json:"email,omitempty"`
 
 	// userID is the user's ID in the organization.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="userID must be an ID that the API gave, such as user-abc123"
 	UserID string `json:"userID,omitempty"`
@@ -52,27 +52,30 @@ type Subject struct {
 
 // OrgUserRoleBindingSpec declares who has one role.
 //
-// +kubebuilder:validation:XValidation:rule="self.organizationRef.name == oldSelf.organizationRef.name",message="organizationRef is immutable; create a new OrgUserRoleBinding for the other Organization"
-// +kubebuilder:validation:XValidation:rule="(has(self.roleRef.id) ? self.roleRef.id : '') == (has(oldSelf.roleRef.id) ? oldSelf.roleRef.id : '') && (has(self.roleRef.name) ? self.roleRef.name : '') == (has(oldSelf.roleRef.name) ? oldSelf.roleRef.name : '')",message="roleRef is immutable; create a new OrgUserRoleBinding for the other role and delete this one"
+// +kubebuilder:validation:XValidation:rule="self.organizationRef == oldSelf.organizationRef",message="organizationRef is immutable; create a new OrgUserRoleBinding for the other Organization"
+// +kubebuilder:validation:XValidation:rule="self.roleRef == oldSelf.roleRef",message="roleRef is immutable; create a new OrgUserRoleBinding for the other role and delete this one"
 type OrgUserRoleBindingSpec struct {
-	// organizationRef names the Organization, in the same namespace. Immutable. Default: default.
+	// organizationRef names the Organization, in the same namespace. Immutable.
+	// Default: default.
 	// +optional
 	// +kubebuilder:default={name: "default"}
-	OrganizationRef OrganizationReference `json:"organizationRef,omitempty"`
+	OrganizationRef OrganizationReference `json:"organizationRef,omitzero"`
 
-	// roleRef names the role. Immutable. Predefined roles cannot be bound: they follow spec.role of the
-	// OrgUser.
+	// roleRef names the role. Immutable. Predefined roles cannot be bound: they
+	// follow spec.role of the OrgUser.
 	// +required
 	RoleRef RoleReference `json:"roleRef"`
 
-	// subjects are the users who have the role, each named once, at most 1000. Empty: nobody.
+	// subjects are the users who have the role, each named once, at most 1000.
+	// Empty: nobody.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1000
 	Subjects []Subject `json:"subjects"`
 
-	// deletionPolicy says what deleting this object does. Delete unassigns the role from its subjects, but
-	// from those to whom another OrgUserRoleBinding gives it; Retain leaves the assignments. Default: Delete.
+	// deletionPolicy says what deleting this object does. Delete unassigns the
+	// role from its subjects, but from those to whom another OrgUserRoleBinding
+	// gives it; Retain leaves the assignments. Default: Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -85,9 +88,11 @@ type SubjectState string
 const (
 	// SubjectAssigned: the user has the role.
 	SubjectAssigned SubjectState = "Assigned"
-	// SubjectInherited: the user has the role through a group; it is assigned directly if that ends.
+	// SubjectInherited: the user has the role through a group; it is assigned
+	// directly if that ends.
 	SubjectInherited SubjectState = "Inherited"
-	// SubjectNotAMember: no such user in the organization; assigned by itself once they have joined.
+	// SubjectNotAMember: no such user in the organization; assigned by itself once
+	// they have joined.
 	SubjectNotAMember SubjectState = "NotAMember"
 	// SubjectPending: work on it goes on by itself.
 	SubjectPending SubjectState = "Pending"
@@ -97,8 +102,8 @@ const (
 
 // SubjectStatus is one subject's state.
 type SubjectStatus struct {
-	// subject as spec.subjects names it. A subject that spec.subjects no longer names stays listed until the
-	// role is unassigned.
+	// subject as spec.subjects names it. A subject that spec.subjects no longer
+	// names stays listed until the role is unassigned.
 	// +required
 	Subject Subject `json:"subject"`
 
@@ -117,7 +122,8 @@ type SubjectStatus struct {
 	Message string `json:"message,omitempty"`
 }
 
-// OrgUserRoleBindingStatus is the role's assignments as the organization has them.
+// OrgUserRoleBindingStatus is the role's assignments as the organization has
+// them.
 type OrgUserRoleBindingStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
 	// +optional
@@ -138,7 +144,8 @@ type OrgUserRoleBindingStatus struct {
 	// +kubebuilder:validation:MaxLength=16
 	Assigned string `json:"assigned,omitempty"`
 
-	// subjects are the states of the subjects, and of those that were taken out and still have the role.
+	// subjects are the states of the subjects, and of those that were taken out
+	// and still have the role.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4000
@@ -168,7 +175,7 @@ type OrgUserRoleBinding struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	// spec declares who has the role.
 	// +required
@@ -177,7 +184,7 @@ type OrgUserRoleBinding struct {
 	// status is the role's assignments as the organization has them.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
-	Status OrgUserRoleBindingStatus `json:"status,omitempty"`
+	Status OrgUserRoleBindingStatus `json:"status,omitzero"`
 }
 
 // OrgUserRoleBindingList is a list of OrgUserRoleBindings.
@@ -186,6 +193,6 @@ type OrgUserRoleBinding struct {
 type OrgUserRoleBindingList struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
-	metav1.ListMeta `json:"metadata,omitempty"`
+	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []OrgUserRoleBinding `json:"items"`
 }
