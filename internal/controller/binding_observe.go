@@ -61,15 +61,16 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 // resolveRole finds the one role that the reference means. Predefined roles are refused: they follow
 // spec.role of the OrgUser and could be given here but never taken.
 func (r *OrgUserRoleBindingReconciler) resolveRole(ctx context.Context, conn *connection, ref v1alpha1.RoleReference) (plan.Role, error) {
-	roles, err := conn.roster.Roles(ctx, conn.api, conn.interval)
+	begun := r.Connections.now()
+	roles, err := conn.roster.Roles(ctx, conn.api, conn.roster.ReadAt())
+	matches := matching(roles, ref)
+	if err == nil && len(matches) == 0 {
+		// It may have been made since the last resync.
+		roles, err = conn.roster.Roles(ctx, conn.api, begun)
+		matches = matching(roles, ref)
+	}
 	if err != nil {
 		return plan.Role{}, refusing(r.Connections, conn, err)
-	}
-	var matches []openai.Role
-	for _, role := range roles {
-		if ref.ID != "" && role.ID == ref.ID || ref.ID == "" && role.Name == ref.Name {
-			matches = append(matches, role)
-		}
 	}
 	switch {
 	case len(matches) == 0:
@@ -81,6 +82,16 @@ func (r *OrgUserRoleBindingReconciler) resolveRole(ctx context.Context, conn *co
 		return plan.Role{}, invalidRole(fmt.Sprintf("role %q is predefined and cannot be bound; set spec.role on the OrgUsers instead", matches[0].Name))
 	}
 	return plan.Role{ID: matches[0].ID, Name: matches[0].Name}, nil
+}
+
+func matching(roles []openai.Role, ref v1alpha1.RoleReference) []openai.Role {
+	var matches []openai.Role
+	for _, role := range roles {
+		if ref.ID != "" && role.ID == ref.ID || ref.ID == "" && role.Name == ref.Name {
+			matches = append(matches, role)
+		}
+	}
+	return matches
 }
 
 func noSuchRole(ref v1alpha1.RoleReference, roles []openai.Role) string {

@@ -120,7 +120,6 @@ func (r *Roster) ExpireAssignments() {
 		known.due = true
 		r.assignments[id] = known
 	}
-	r.rolesAt = time.Time{}
 }
 
 // DueAssignments returns the users whose roles are to be listed now. Roles that were first listed together,
@@ -188,12 +187,12 @@ func sameAssignments(a, b []openai.RoleAssignment) bool {
 	return true
 }
 
-// Roles returns the organization's roles, listed at most once in maxAge.
-func (r *Roster) Roles(ctx context.Context, api API, maxAge time.Duration) ([]openai.Role, error) {
+// Roles returns the organization's roles. It asks the API unless they were listed since the given time.
+func (r *Roster) Roles(ctx context.Context, api API, since time.Time) ([]openai.Role, error) {
 	r.mu.Lock()
 	roles, at := r.roles, r.rolesAt
 	r.mu.Unlock()
-	if !at.IsZero() && r.now().Sub(at) < maxAge {
+	if !at.IsZero() && !at.Before(since) {
 		return roles, nil
 	}
 	listed, err, _ := r.listing.Do("", func() (any, error) {

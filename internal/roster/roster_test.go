@@ -474,16 +474,17 @@ func TestRolesThatChangedOutsideAreTold(t *testing.T) {
 	f.expect("taken outside", []string{"ada@example.com", "user-ada"}, f.told())
 }
 
-func TestTheOrganizationsRolesAreListedOnceInTheirAge(t *testing.T) {
+func TestTheOrganizationsRolesAreListedOnceSinceAGivenTime(t *testing.T) {
 	f := newFixture(t)
+	begun := f.clock.now()
 	for range 3 {
-		if _, err := f.Roles(t.Context(), f.world, time.Minute); err != nil {
+		if _, err := f.Roles(t.Context(), f.world, begun); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.expect("calls", []string{"organization roles"}, f.world.made())
 	f.clock.advance(time.Minute)
-	if _, err := f.Roles(t.Context(), f.world, time.Minute); err != nil {
+	if _, err := f.Roles(t.Context(), f.world, f.clock.now()); err != nil {
 		t.Fatal(err)
 	}
 	f.expect("calls", []string{"organization roles"}, f.world.made())

@@ -1,0 +1,253 @@
+package controller_test
+
+import (
+	"context"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+// bindingWorld has three people, each declared, and a role "viewer".
+func bindingWorld(ctx context.Context) *world {
+	GinkgoHelper()
+	w := newWorld(ctx, ada, grace, alan)
+	w.sim.AddRole(openaitest.Role{Name: "viewer"})
+	users := []*v1alpha1.OrgUser{w.orgUser("ada"), w.orgUser("grace"), w.orgUser("alan")}
+	for _, user := range users {
+		w.create(user)
+		w.expectReady(user)
+	}
+	w.sim.ResetJournal()
+	return w
+}
+
+func states(binding *v1alpha1.OrgUserRoleBinding) []string {
+	var all []string
+	for _, line := range binding.Status.Subjects {
+		all = append(all, line.Subject.OrgUser+line.Subject.Email+line.Subject.UserID+" "+string(line.State))
+	}
+	return all
+}
+
+var _ = Describe("An OrgUserRoleBinding", func() {
+	It("gives the role to all its subjects, however they are named, and shows each", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada")
+		binding.Spec.Subjects = append(binding.Spec.Subjects,
+			v1alpha1.Subject{Email: "GRACE@example.com"}, v1alpha1.Subject{UserID: w.member("alan@example.com").ID})
+		w.create(binding)
+		w.expectReady(binding)
+		Expect(w.holders("viewer")).To(ConsistOf("ada@example.com", "grace@example.com", "alan@example.com"))
+		Expect(binding.Status.Assigned).To(Equal("3/3"))
+		Expect(states(binding)).To(Equal([]string{"ada Assigned", "GRACE@example.com Assigned", w.member("alan@example.com").ID + " Assigned"}))
+		Expect(binding.Status.RoleName).To(Equal("viewer"))
+		w.expectEvent(binding, "Assigned", "assigned role viewer to ")
+	})
+
+	It("takes the role from a subject that is taken out, after a fresh look", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada", "grace")
+		w.create(binding)
+		w.expectReady(binding)
+		w.sim.ResetJournal()
+		edit(w, binding, func(b *v1alpha1.OrgUserRoleBinding) { b.Spec.Subjects = b.Spec.Subjects[:1] })
+		w.expectReady(binding)
+		Expect(w.holders("viewer")).To(ConsistOf("ada@example.com"))
+		Expect(binding.Status.Assigned).To(Equal("1/1"))
+		Expect(states(binding)).To(Equal([]string{"ada Assigned"}))
+		id := w.member("grace@example.com").ID
+		Expect(w.callsIn()).To(Equal([]string{
+			"GET /organization/users/{id}/roles/{role_id} " + id, "DELETE /organization/users/{id}/roles/{role_id} " + id,
+		}))
+		w.expectEvent(binding, "Unassigned", "unassigned role viewer from Grace@Example.com")
+	})
+
+	It("adopts an assignment that is there already without a call that changes anything", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		w.sim.AssignRole(w.member("ada@example.com").ID, w.roleID("viewer"))
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(binding)
+		Expect(w.mutations()).To(BeEmpty())
+	})
+
+	It("assigns again what was taken away by hand", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(binding)
+		w.sim.UnassignRole(w.member("ada@example.com").ID, w.roleID("viewer"))
+		w.resync()
+		Eventually(func() []string { return w.holders("viewer") }).Should(ConsistOf("ada@example.com"))
+		w.expectEvent(binding, "DriftCorrected", "assigned role viewer to ada@example.com")
+	})
+
+	It("leaves the role with whom another binding names, until the last one goes", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		first, second := w.binding("first", "viewer", "ada", "grace"), w.binding("second", "viewer", "ada")
+		second.Spec.RoleRef = v1alpha1.RoleReference{ID: w.roleID("viewer")}
+		second.Spec.Subjects = []v1alpha1.Subject{{Email: "ada@example.com"}}
+		w.create(first, second)
+		w.expectReady(first, second)
+		w.delete(first)
+		w.expectGone(first)
+		Expect(w.holders("viewer")).To(ConsistOf("ada@example.com"))
+		w.delete(second)
+		w.expectGone(second)
+		Expect(w.holders("viewer")).To(BeEmpty())
+	})
+
+	It("counts an inherited role as held, never takes it, and assigns directly when the inheritance ends", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		id := w.member("ada@example.com").ID
+		w.sim.AddInheritedRole(id, w.roleID("viewer"), "group-staff")
+		binding := w.binding("viewers", "viewer", "ada", "grace")
+		w.create(binding)
+		w.expectReady(binding)
+		Expect(states(binding)).To(Equal([]string{"ada Inherited", "grace Assigned"}))
+		Expect(binding.Status.Assigned).To(Equal("2/2"))
+
+		w.sim.RemoveInheritedRole(id, w.roleID("viewer"), "group-staff")
+		w.resync()
+		Eventually(func() []string { return w.directRoles("ada@example.com") }).Should(ContainElement("viewer"))
+
+		w.sim.UnassignRole(id, w.roleID("viewer"))
+		w.sim.AddInheritedRole(id, w.roleID("viewer"), "group-staff")
+		w.resync()
+		w.quiet()
+		w.sim.ResetJournal()
+		w.delete(binding)
+		w.expectGone(binding)
+		Expect(w.holders("viewer")).To(ConsistOf("ada@example.com"), "the inherited role stays")
+		Expect(w.mutationsTried()).To(HaveLen(1), "only grace's is taken away")
+	})
+
+	It("waits for a subject that is no member, gives the role to the others, and goes on when they join", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada")
+		binding.Spec.Subjects = append(binding.Spec.Subjects, v1alpha1.Subject{Email: "new@example.com"})
+		w.create(binding)
+		w.expectWaiting(binding, "NotAMember", "1/2 of the subjects have the role; new@example.com: new@example.com is not a member")
+		Expect(states(binding)).To(Equal([]string{"ada Assigned", "new@example.com NotAMember"}))
+		Expect(binding.Status.Assigned).To(Equal("1/2"))
+		w.sim.AddUser(openaitest.User{Email: "new@example.com", Role: "reader"})
+		w.resync()
+		w.expectReady(binding)
+		Expect(w.holders("viewer")).To(ConsistOf("ada@example.com", "new@example.com"))
+	})
+
+	It("names a subject that names no OrgUser, gives the role to the others, and goes on when it is created", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		w.sim.AddUser(openaitest.User{Email: "late@example.com", Role: "reader"})
+		w.resync()
+		binding := w.binding("viewers", "viewer", "ada", "late")
+		w.create(binding)
+		w.expectStalled(binding, "Conflict", `no OrgUser "late" in namespace `+w.namespace+`; create it, or take the subject out of spec.subjects`)
+		Expect(states(binding)).To(Equal([]string{"ada Assigned", "late Failed"}))
+		w.create(w.orgUser("late"))
+		w.expectReady(binding)
+	})
+
+	It("says which roles there are when the name matches none, and goes on when the role is made", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("auditors", "auditor", "ada")
+		w.create(binding)
+		w.expectStalled(binding, "InvalidRole", `the organization has no role with the name "auditor", which spec.roleRef.name names; it has "viewer" (`)
+		w.sim.AddRole(openaitest.Role{Name: "auditor"})
+		w.resync()
+		w.expectReady(binding)
+		Expect(w.holders("auditor")).To(ConsistOf("ada@example.com"))
+	})
+
+	It("asks for the ID when the name matches several roles", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectStalled(binding, "InvalidRole", `2 roles of the organization have the name "viewer": role`)
+		Expect(w.message(binding)).To(ContainSubstring("name one by spec.roleRef.id"))
+	})
+
+	It("refuses a predefined role that is named by its ID", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		id := w.sim.AddRole(openaitest.Role{Name: "assistant-owner", Predefined: true})
+		binding := w.binding("viewers", "", "ada")
+		binding.Spec.RoleRef = v1alpha1.RoleReference{ID: id}
+		w.create(binding)
+		w.expectStalled(binding, "InvalidRole", `role "assistant-owner" is predefined and cannot be bound; set spec.role on the OrgUsers instead`)
+		Expect(w.mutationsTried()).To(BeEmpty())
+	})
+
+	It("looks before it assigns again after a lost answer", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/*/roles", Drop: openaitest.DropAfter, Times: 1})
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(binding)
+		Expect(w.mutations()).To(HaveLen(1))
+	})
+
+	It("keeps trying for the one that fails while the others have the role", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		id := w.member("grace@example.com").ID
+		w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/" + id + "/roles", Status: 500})
+		binding := w.binding("viewers", "viewer", "ada", "grace", "alan")
+		w.create(binding)
+		w.expectWaiting(binding, "Retrying", "2/3 of the subjects have the role; Grace@Example.com: ")
+		Expect(states(binding)).To(Equal([]string{"ada Assigned", "grace Pending", "alan Assigned"}))
+		w.sim.ClearFaults()
+		w.expectReady(binding)
+	})
+
+	Describe("that is deleted", func() {
+		It("takes the role from its subjects", func(ctx context.Context) {
+			w := bindingWorld(ctx)
+			binding := w.binding("viewers", "viewer", "ada", "grace")
+			w.create(binding)
+			w.expectReady(binding)
+			w.delete(binding)
+			w.expectGone(binding)
+			Expect(w.holders("viewer")).To(BeEmpty())
+			w.expectEvent(binding, "Unassigned", "unassigned role viewer from ")
+		})
+
+		It("leaves the assignments with Retain", func(ctx context.Context) {
+			w := bindingWorld(ctx)
+			binding := w.binding("viewers", "viewer", "ada")
+			binding.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+			w.create(binding)
+			w.expectReady(binding)
+			w.delete(binding)
+			w.expectGone(binding)
+			Expect(w.holders("viewer")).To(ConsistOf("ada@example.com"))
+			w.expectEvent(binding, "Retained", "the role assignments stay: spec.deletionPolicy is Retain")
+		})
+
+		It("leaves the assignments when the namespace is being deleted", func(ctx context.Context) {
+			w := bindingWorld(ctx)
+			binding := w.binding("viewers", "viewer", "ada")
+			w.create(binding)
+			w.expectReady(binding)
+			w.deleteNamespace()
+			w.expectGone(binding)
+			Expect(w.holders("viewer")).To(ConsistOf("ada@example.com"))
+		})
+
+		It("waits for the API and forgets nobody", func(ctx context.Context) {
+			w := bindingWorld(ctx)
+			binding := w.binding("viewers", "viewer", "ada", "grace")
+			w.create(binding)
+			w.expectReady(binding)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Path: "/organization/users/*/roles/*", Status: 500})
+			w.delete(binding)
+			w.expectWaiting(binding, "Retrying", "set spec.deletionPolicy to Retain")
+			w.sim.ClearFaults()
+			w.expectGone(binding)
+			Expect(w.holders("viewer")).To(BeEmpty())
+		})
+	})
+})

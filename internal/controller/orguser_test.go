@@ -1,0 +1,293 @@
+package controller_test
+
+import (
+	"context"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/ptr"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+var (
+	ada   = openaitest.User{Email: "ada@example.com", Name: "Ada", Role: "owner"}
+	grace = openaitest.User{Email: "Grace@Example.com", Name: "Grace", Role: "reader", DeveloperPersona: "backend"}
+	alan  = openaitest.User{Email: "alan@example.com", Name: "Alan", Role: "reader"}
+)
+
+var _ = Describe("An OrgUser", func() {
+	It("adopts the member with its email, in any case, and changes nothing that it does not declare", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		member := w.member("grace@example.com")
+		Expect(user.Status.UserID).To(Equal(member.ID))
+		Expect(user.Status.Email).To(Equal("Grace@Example.com"))
+		Expect(user.Status.Role).To(Equal("reader"))
+		Expect(user.Status.DeveloperPersona).To(Equal("backend"))
+		Expect(user.Status.AddedAt).NotTo(BeNil())
+		Expect(w.mutations()).To(BeEmpty())
+	})
+
+	It("sets all fields that differ in one call, and clears one that is declared empty", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace", role("owner"), func(spec *v1alpha1.OrgUserSpec) {
+			spec.DeveloperPersona, spec.TechnicalLevel = ptr.To(""), ptr.To("expert")
+		})
+		w.create(user)
+		w.expectReady(user)
+		Expect(w.mutations()).To(Equal([]string{"POST /organization/users/{id} grace@example.com"}))
+		member := w.member("grace@example.com")
+		Expect([]string{member.Role, member.DeveloperPersona, member.TechnicalLevel}).To(Equal([]string{"owner", "", "expert"}))
+		w.expectEvent(user, "Updated", `role from "reader" to "owner"`)
+	})
+
+	It("sets a role by its ID", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		roleID := w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		user := w.orgUser("grace", func(spec *v1alpha1.OrgUserSpec) { spec.RoleID = roleID })
+		w.create(user)
+		w.expectReady(user)
+		Expect(w.directRoles("grace@example.com")).To(ContainElement("viewer"))
+		Expect(w.mutations()).To(HaveLen(1))
+	})
+
+	It("follows a user without an email by ID", func(ctx context.Context) {
+		w := newWorld(ctx, ada, openaitest.User{Name: "robot", Role: "reader", IsServiceAccount: true})
+		robot := w.memberNamed("robot")
+		user := w.orgUser("robot", func(spec *v1alpha1.OrgUserSpec) {
+			spec.Email, spec.UserID, spec.TechnicalLevel = "", robot.ID, ptr.To("machine")
+		})
+		w.create(user)
+		w.expectReady(user)
+		Expect(w.memberNamed("robot").TechnicalLevel).To(Equal("machine"))
+	})
+
+	It("says that the person is no member, and becomes ready within a resync of their joining", func(ctx context.Context) {
+		w := newWorld(ctx, ada)
+		user := w.orgUser("grace", role("owner"))
+		w.create(user)
+		w.expectWaiting(user, "NotAMember", "grace@example.com is not a member of the organization; invite them")
+		Expect(w.queries("GET /organization/users")).To(ContainElement(ContainSubstring("emails")), "absence is confirmed")
+		w.sim.AddUser(grace)
+		w.resync()
+		w.expectReady(user)
+		Expect(w.member("grace@example.com").Role).To(Equal("owner"))
+	})
+
+	It("says that the person has left", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		w.sim.RemoveUser(w.member("grace@example.com").ID)
+		w.resync()
+		w.expectWaiting(user, "NotAMember", "grace@example.com")
+		Expect(user.Status.UserID).To(BeEmpty())
+	})
+
+	It("undoes a change made by hand, and says which", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace", role("reader"))
+		w.create(user)
+		w.expectReady(user)
+		w.sim.SetRole(w.member("grace@example.com").ID, "owner")
+		w.resync()
+		Eventually(func() string { return w.member("grace@example.com").Role }).Should(Equal("reader"))
+		w.expectEvent(user, "DriftCorrected", `role from "owner" to "reader"`)
+	})
+
+	It("shows what the API refuses in the API's words, and asks again when the spec changes and at each resync", func(ctx context.Context) {
+		w := newWorld(ctx, ada)
+		user := w.orgUser("ada", role("reader"))
+		w.create(user)
+		w.expectStalled(user, "Rejected", "the API refused the change")
+		Expect(w.message(user)).To(ContainSubstring("owner"))
+		Expect(w.mutationsTried()).To(HaveLen(1))
+		w.resync()
+		Eventually(w.mutationsTried).Should(HaveLen(2))
+		w.quiet()
+		Expect(w.mutationsTried()).To(HaveLen(2), "and not before the next resync")
+		w.sim.AddUser(openaitest.User{Email: "second@example.com", Role: "owner"})
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.TechnicalLevel = ptr.To("expert") })
+		w.expectReady(user)
+		Expect(w.member("ada@example.com").Role).To(Equal("reader"))
+	})
+
+	It("looks afresh before it changes an owner", func(ctx context.Context) {
+		w := newWorld(ctx, ada, openaitest.User{Email: "second@example.com", Role: "owner"})
+		w.sim.ResetJournal()
+		w.create(w.orgUser("ada", role("reader")))
+		w.expectReady(w.orgUser("ada"))
+		id := w.member("ada@example.com").ID
+		Expect(w.callsIn()).To(Equal([]string{"GET /organization/users/{id} " + id, "POST /organization/users/{id} " + id}))
+	})
+
+	Describe("that is deleted", func() {
+		It("removes the person after a fresh look", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			id := w.member("grace@example.com").ID
+			w.sim.ResetJournal()
+			w.delete(user)
+			w.expectGone(user)
+			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+			Expect(w.callsIn()).To(Equal([]string{"GET /organization/users/{id} " + id, "DELETE /organization/users/{id} " + id}))
+			w.expectEvent(user, "Removed", "removed grace@example.com")
+		})
+
+		It("leaves the person in with Retain", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace", retain)
+			w.create(user)
+			w.expectReady(user)
+			w.delete(user)
+			w.expectGone(user)
+			Expect(w.people()).To(ContainElement("Grace@Example.com"))
+			Expect(w.mutations()).To(BeEmpty())
+			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
+		})
+
+		It("takes a person who is gone already for removed", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.RemoveUser(w.member("grace@example.com").ID)
+			w.delete(user)
+			w.expectGone(user)
+			Expect(w.mutations()).To(BeEmpty())
+		})
+
+		It("removes nobody when the email belongs to somebody else by now, and says so", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.SetEmail(w.member("grace@example.com").ID, "hopper@example.com")
+			w.delete(user)
+			w.expectStalled(user, "Conflict", "nobody is removed")
+			Expect(w.mutations()).To(BeEmpty())
+			edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+			w.expectGone(user)
+			Expect(w.mutations()).To(BeEmpty())
+		})
+
+		It("removes nobody when the namespace is being deleted", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.deleteNamespace()
+			w.expectGone(user)
+			Expect(w.people()).To(HaveLen(2))
+			Expect(w.mutations()).To(BeEmpty())
+		})
+
+		It("removes nobody when the Organization is gone", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.delete(w.organization())
+			w.delete(user)
+			w.expectGone(user)
+			Expect(w.mutations()).To(BeEmpty())
+			w.expectEvent(user, "Retained", "Organization default is gone")
+		})
+
+		It("waits for the API and forgets nobody", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodGet, Path: "/organization/users/*", Status: 503})
+			w.delete(user)
+			w.expectWaiting(user, "Retrying", "503")
+			Expect(w.message(user)).To(ContainSubstring("set spec.deletionPolicy to Retain"))
+			w.sim.ClearFaults()
+			w.expectGone(user)
+			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+		})
+
+		It("removes once when the answer to the removal was lost", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Path: "/organization/users/*", Drop: openaitest.DropAfter, Times: 1})
+			w.delete(user)
+			w.expectGone(user)
+			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+			Expect(w.mutations()).To(HaveLen(1))
+		})
+	})
+
+	Describe("when the API fails", func() {
+		It("looks before it writes again after a lost answer", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/*", Drop: openaitest.DropAfter, Times: 1})
+			user := w.orgUser("grace", role("owner"))
+			w.create(user)
+			w.expectReady(user)
+			Expect(w.mutations()).To(HaveLen(1), "the first try was applied, so there is nothing to do again")
+			Expect(w.member("grace@example.com").Role).To(Equal("owner"))
+		})
+
+		It("tries again after a 5xx and says so meanwhile", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/*", Status: 500})
+			user := w.orgUser("grace", role("owner"))
+			w.create(user)
+			w.expectWaiting(user, "Retrying", "500")
+			w.sim.ClearFaults()
+			w.expectReady(user)
+			Expect(w.member("grace@example.com").Role).To(Equal("owner"))
+		})
+
+		It("waits as told after a 429, and turns nothing red for it", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace, alan)
+			user, other := w.orgUser("grace", role("reader")), w.orgUser("alan", role("reader"))
+			w.create(user, other)
+			w.expectReady(user, other)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/*", Status: 429, RetryAfter: 3, Times: 1})
+			seen := w.verdictsOf(user)
+			edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
+			w.expectReady(user)
+			Expect(seen()).NotTo(ContainElement(HavePrefix("Ready=False")))
+			tries := w.timesOf(http.MethodPost)
+			Expect(tries).To(HaveLen(2))
+			Expect(tries[1].Sub(tries[0]).Seconds()).To(BeNumerically(">=", 2.9))
+		})
+	})
+
+	Describe("beside another of the same person", func() {
+		It("lets the oldest act, and deleting the others changes nothing outside", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			first := w.orgUser("grace", role("reader"))
+			w.create(first)
+			w.expectReady(first)
+			second := w.orgUser("grace", role("owner"), func(spec *v1alpha1.OrgUserSpec) { spec.Email = "GRACE@example.com" })
+			second.Name = "grace-again"
+			third := w.orgUser("grace-by-id", role("owner"), func(spec *v1alpha1.OrgUserSpec) { spec.Email, spec.UserID = "", w.member("grace@example.com").ID })
+			w.create(second, third)
+			w.expectStalled(second, "Conflict", "OrgUser "+w.namespace+"/grace declares GRACE@example.com too")
+			w.expectStalled(third, "Conflict", "OrgUser "+w.namespace+"/grace declares")
+			w.delete(second)
+			w.expectGone(second)
+			Expect(w.mutations()).To(BeEmpty())
+
+			w.delete(first)
+			w.expectGone(first)
+			w.expectReady(third)
+			Expect(w.member("grace@example.com").Role).To(Equal("owner"), "the next takes over")
+			Expect(w.mutations()).To(Equal([]string{"POST /organization/users/{id} grace@example.com"}), "without a removal in between")
+		})
+	})
+})
