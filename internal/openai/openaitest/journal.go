@@ -4,8 +4,19 @@ import "slices"
 
 func (o *Organization) note(call Call) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.journal = append(o.journal, call)
+	watch := o.watch
+	o.mu.Unlock()
+	if watch != nil {
+		watch(call)
+	}
+}
+
+// Watch has the function told of every call when it ends.
+func (o *Organization) Watch(function func(Call)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.watch = function
 }
 
 // Journal returns every call since the last ResetJournal, in the order in which they ended.

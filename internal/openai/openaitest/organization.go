@@ -27,6 +27,7 @@ type Organization struct {
 	limit   rateLimit
 	latency time.Duration
 	during  func(Call)
+	watch   func(Call)
 }
 
 type member struct {

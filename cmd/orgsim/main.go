@@ -1,0 +1,19 @@
+// Command orgsim is a simulated OpenAI organization, to try rollcall without one of your own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "orgsim:", err)
+		os.Exit(1)
+	}
+}
