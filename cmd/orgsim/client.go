@@ -66,6 +66,14 @@ func (r *remote) do(ctx context.Context, method, path string, body, into any) er
 	return json.Unmarshal(answer, into)
 }
 
+// say prints what was done, unless it was not.
+func (r *remote) say(command *cobra.Command, err error, done string) error {
+	if err == nil {
+		fmt.Fprintln(command.OutOrStdout(), done)
+	}
+	return err
+}
+
 func user(who string) string { return "/sim/users/" + url.PathEscape(who) }
 
 func (r *remote) usersCommand() *cobra.Command {
@@ -78,16 +86,22 @@ func (r *remote) usersCommand() *cobra.Command {
 			}
 			table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NAME\tEMAIL\tROLE\tPERSONA\tLEVEL\tROLES\tID")
+			shown := 0
 			for _, p := range people {
 				if len(arguments) == 1 && !strings.Contains(strings.ToLower(p.Email+" "+p.Name), strings.ToLower(arguments[0])) {
 					continue
 				}
+				shown++
 				roles := p.Roles
 				for _, inherited := range p.InheritedRoles {
 					roles = append(roles, inherited+" (from a group)")
 				}
 				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, orDash(p.Email), orDash(p.Role), orDash(p.DeveloperPersona),
 					orDash(p.TechnicalLevel), orDash(strings.Join(roles, ", ")), p.ID)
+			}
+			if shown == 0 {
+				fmt.Fprintln(command.OutOrStdout(), "Nobody.")
+				return nil
 			}
 			return table.Flush()
 		},
@@ -107,7 +121,7 @@ func (r *remote) addCommand() *cobra.Command {
 		Use: "add EMAIL", Short: "Let somebody join", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			person.Email = arguments[0]
-			return r.do(command.Context(), http.MethodPost, "/sim/users", person, nil)
+			return r.say(command, r.do(command.Context(), http.MethodPost, "/sim/users", person, nil), person.Email+" has joined")
 		},
 	}
 	command.Flags().StringVar(&person.Name, "name", "", "name")
@@ -129,7 +143,7 @@ func (r *remote) setCommand() *cobra.Command {
 					*field.target = field.value
 				}
 			}
-			return r.do(command.Context(), http.MethodPatch, user(arguments[0]), edit, nil)
+			return r.say(command, r.do(command.Context(), http.MethodPatch, user(arguments[0]), edit, nil), arguments[0]+" changed by hand")
 		},
 	}
 	flags := command.Flags()
@@ -146,7 +160,7 @@ func (r *remote) removeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove EMAIL", Short: "Take somebody out by hand", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			return r.do(command.Context(), http.MethodDelete, user(arguments[0]), nil, nil)
+			return r.say(command, r.do(command.Context(), http.MethodDelete, user(arguments[0]), nil, nil), arguments[0]+" taken out by hand")
 		},
 	}
 }
@@ -157,7 +171,7 @@ func (r *remote) journalCommand() *cobra.Command {
 		Use: "journal", Short: "Show the calls that the organization got", Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if clear {
-				return r.do(command.Context(), http.MethodDelete, "/sim/journal", nil, nil)
+				return r.say(command, r.do(command.Context(), http.MethodDelete, "/sim/journal", nil, nil), "a new journal begins")
 			}
 			var calls []openaitest.Call
 			if err := r.do(command.Context(), http.MethodGet, "/sim/journal", nil, &calls); err != nil {
@@ -190,10 +204,10 @@ func (r *remote) faultCommand() *cobra.Command {
   orgsim fault --clear`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if clear {
-				return r.do(command.Context(), http.MethodDelete, "/sim/faults", nil, nil)
+				return r.say(command, r.do(command.Context(), http.MethodDelete, "/sim/faults", nil, nil), "no more faults")
 			}
 			fault.Drop = openaitest.Drop(drop)
-			return r.do(command.Context(), http.MethodPost, "/sim/faults", fault, nil)
+			return r.say(command, r.do(command.Context(), http.MethodPost, "/sim/faults", fault, nil), "calls will fail as told")
 		},
 	}
 	flags := command.Flags()
@@ -215,7 +229,7 @@ func (r *remote) rotateKeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate-key KEY", Short: "Accept this admin key and no other", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			return r.do(command.Context(), http.MethodPut, "/sim/key", map[string]string{"key": arguments[0]}, nil)
+			return r.say(command, r.do(command.Context(), http.MethodPut, "/sim/key", map[string]string{"key": arguments[0]}, nil), "the old key is refused from now on")
 		},
 	}
 }
