@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -85,10 +85,8 @@ func (s *settings) validate() error {
 	if s.workers < 1 || s.workers > 200 {
 		return fmt.Errorf("--workers is %d; it must be from 1 to 200", s.workers)
 	}
-	for _, namespace := range s.watchNamespaces {
-		if namespace == "" {
-			return fmt.Errorf("--watch-namespaces has an empty name; separate names by single commas")
-		}
+	if slices.Contains(s.watchNamespaces, "") {
+		return fmt.Errorf("--watch-namespaces has an empty name; separate names by single commas")
 	}
 	return nil
 }
@@ -155,7 +153,7 @@ func (s *settings) managerOptions() (ctrl.Options, error) {
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
 			// A reconcile must see what the one before it wrote, or it would write it again.
-			EnableReadYourWritesConsistency: ptr.To(true),
+			EnableReadYourWritesConsistency: new(true),
 		}},
 	}
 	if !s.metricsInsecure {

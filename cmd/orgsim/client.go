@@ -46,7 +46,7 @@ func (r *remote) do(ctx context.Context, method, path string, body, into any) er
 	if err != nil {
 		return fmt.Errorf("no orgsim answers at %s (%w); start one, or name it with --server", r.address, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read whole, or an error is returned
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
@@ -166,11 +166,11 @@ func (r *remote) removeCommand() *cobra.Command {
 }
 
 func (r *remote) journalCommand() *cobra.Command {
-	var changes, clear bool
+	var changes, anew bool
 	command := &cobra.Command{
 		Use: "journal", Short: "Show the calls that the organization got", Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if clear {
+			if anew {
 				return r.say(command, r.do(command.Context(), http.MethodDelete, "/sim/journal", nil, nil), "a new journal begins")
 			}
 			var calls []openaitest.Call
@@ -188,14 +188,14 @@ func (r *remote) journalCommand() *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&changes, "changes", false, "only calls that changed something")
-	command.Flags().BoolVar(&clear, "clear", false, "begin a new journal")
+	command.Flags().BoolVar(&anew, "clear", false, "begin a new journal")
 	return command
 }
 
 func (r *remote) faultCommand() *cobra.Command {
 	var fault openaitest.Fault
 	var drop string
-	var clear bool
+	var none bool
 	command := &cobra.Command{
 		Use: "fault", Short: "Have calls fail", Args: cobra.NoArgs,
 		Example: `  orgsim fault --status 429 --retry-after 10 --times 1
@@ -203,7 +203,7 @@ func (r *remote) faultCommand() *cobra.Command {
   orgsim fault --path /organization/users --skip 1 --status 500   # the second page
   orgsim fault --clear`,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if clear {
+			if none {
 				return r.say(command, r.do(command.Context(), http.MethodDelete, "/sim/faults", nil, nil), "no more faults")
 			}
 			fault.Drop = openaitest.Drop(drop)
@@ -221,7 +221,7 @@ func (r *remote) faultCommand() *cobra.Command {
 	flags.StringVar(&drop, "drop", "", "drop the connection: before or after the call is carried out")
 	flags.BoolVar(&fault.HTML, "html", false, "answer with a page instead of JSON")
 	flags.BoolVar(&fault.Truncate, "truncate", false, "cut the answer in half")
-	flags.BoolVar(&clear, "clear", false, "end all faults")
+	flags.BoolVar(&none, "clear", false, "end all faults")
 	return command
 }
 

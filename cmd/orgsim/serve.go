@@ -83,7 +83,7 @@ func (s *settings) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.address)
 	if err != nil {
 		return fmt.Errorf("cannot listen on --listen %s: %w", s.address, err)
 	}

@@ -20,9 +20,10 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, *assets, *programs, *keep)
-	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
+	stopped := ctx.Err() != nil
+	stop()
+	if stopped {
 		fmt.Println("\nStopped. Everything that the demo started has been ended.")
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -85,7 +86,7 @@ func (s *stage) start(name string, arguments ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the program has its own handle
+	defer log.Close()
 	cmd := exec.Command(filepath.Join(s.programs, name), arguments...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+s.plane.Kubeconfig)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -109,12 +110,12 @@ func (s *stage) answers(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 		if err != nil {
 			return err
 		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
-			response.Body.Close() //nolint:errcheck // nothing was read
+			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}
@@ -146,8 +147,7 @@ func (s *stage) tail() error {
 // tearDown ends what setUp started, the last first.
 func (s *stage) tearDown() error {
 	var errs []error
-	for i := len(s.children) - 1; i >= 0; i-- {
-		c := s.children[i]
+	for _, c := range slices.Backward(s.children) {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 		select {
 		case <-c.exited:
@@ -194,6 +194,6 @@ func freeAddress() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer listener.Close() //nolint:errcheck // only its port was wanted
+	defer listener.Close()
 	return listener.Addr().String(), nil
 }

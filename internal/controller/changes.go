@@ -76,7 +76,7 @@ func enqueue(q queue, names []types.NamespacedName) {
 	}
 }
 
-func orgUsersConcerned(connections *Connections, find finder) func(context.Context, Event) ([]types.NamespacedName, error) {
+func orgUsersConcerned(find finder) func(context.Context, Event) ([]types.NamespacedName, error) {
 	return func(ctx context.Context, event Event) ([]types.NamespacedName, error) {
 		var users []*v1alpha1.OrgUser
 		for _, index := range indexesFor(event) {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -22,7 +21,7 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 	if err != nil {
 		return err
 	}
-	status.DeclaredUsers = ptr.To(int32(len(declared))) //nolint:gosec // etcd holds fewer
+	status.DeclaredUsers = new(int32(len(declared))) //nolint:gosec // etcd holds fewer
 	if reading.conn == nil {
 		return nil
 	}
@@ -36,7 +35,7 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 		ServiceAccounts: int32(counts.ServiceAccounts), ScimManaged: int32(counts.SCIMManaged), //nolint:gosec // people
 	}
 	// The API server keeps whole seconds; more would differ from what it gives back, and be written again.
-	status.LastSyncTime = ptr.To((&metav1.Time{Time: reading.conn.roster.ReadAt()}).Rfc3339Copy())
+	status.LastSyncTime = new((&metav1.Time{Time: reading.conn.roster.ReadAt()}).Rfc3339Copy())
 	return nil
 }
 

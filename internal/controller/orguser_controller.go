@@ -65,7 +65,7 @@ func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Named("orguser").
 		For(&v1alpha1.OrgUser{}, specChanges()).
 		Watches(&v1alpha1.OrgUser{}, heirs(r.Connections, find), deletionsOnly()).
-		WatchesRawSource(changes(r.Connections, orgUsersConcerned(r.Connections, find))).
+		WatchesRawSource(changes(r.Connections, orgUsersConcerned(find))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff()}).
 		Complete(r)
 }

@@ -36,7 +36,7 @@ var _ = Describe("An OrgUser", func() {
 	It("sets all fields that differ in one call, and clears one that is declared empty", func(ctx context.Context) {
 		w := newWorld(ctx, ada, grace)
 		user := w.orgUser("grace", role("owner"), func(spec *v1alpha1.OrgUserSpec) {
-			spec.DeveloperPersona, spec.TechnicalLevel = ptr.To(""), ptr.To("expert")
+			spec.DeveloperPersona, spec.TechnicalLevel = new(""), new("expert")
 		})
 		w.create(user)
 		w.expectReady(user)
@@ -60,7 +60,7 @@ var _ = Describe("An OrgUser", func() {
 		w := newWorld(ctx, ada, openaitest.User{Name: "robot", Role: "reader", IsServiceAccount: true})
 		robot := w.memberNamed("robot")
 		user := w.orgUser("robot", func(spec *v1alpha1.OrgUserSpec) {
-			spec.Email, spec.UserID, spec.TechnicalLevel = "", robot.ID, ptr.To("machine")
+			spec.Email, spec.UserID, spec.TechnicalLevel = "", robot.ID, new("machine")
 		})
 		w.create(user)
 		w.expectReady(user)
@@ -113,7 +113,7 @@ var _ = Describe("An OrgUser", func() {
 		w.quiet()
 		Expect(w.mutationsTried()).To(HaveLen(2), "and not before the next resync")
 		w.sim.AddUser(openaitest.User{Email: "second@example.com", Role: "owner"})
-		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.TechnicalLevel = ptr.To("expert") })
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.TechnicalLevel = new("expert") })
 		w.expectReady(user)
 		Expect(w.member("ada@example.com").Role).To(Equal("reader"))
 	})

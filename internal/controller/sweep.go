@@ -19,7 +19,7 @@ type AssignmentSweep struct {
 	Connections *Connections
 }
 
-// NeedLeaderElection: only the manager that acts looks.
+// NeedLeaderElection says that only the manager that acts looks.
 func (s *AssignmentSweep) NeedLeaderElection() bool { return true }
 
 // sweepPeriod is how often the sweep looks for users that are due.

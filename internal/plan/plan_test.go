@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func ptr(s string) *string { return &s }
+//go:fix inline
+func ptr(s string) *string { return new(s) }
 
 func TestUser(t *testing.T) {
 	ada := ObservedUser{ID: "user-1", Email: "ada@example.com", Role: "owner", DeveloperPersona: "backend", TechnicalLevel: "expert"}
@@ -18,17 +19,17 @@ func TestUser(t *testing.T) {
 	}{
 		"a field that is not set is not managed": {DesiredUser{}, ada, nil},
 		"what holds already needs no step": {
-			DesiredUser{Role: "owner", DeveloperPersona: ptr("backend"), TechnicalLevel: ptr("expert")}, ada, nil,
+			DesiredUser{Role: "owner", DeveloperPersona: new("backend"), TechnicalLevel: new("expert")}, ada, nil,
 		},
 		"an empty persona clears it": {
-			DesiredUser{DeveloperPersona: ptr("")}, ada,
+			DesiredUser{DeveloperPersona: new("")}, ada,
 			[]Step{{Verb: Update, UserID: "user-1", Who: "ada@example.com", Changes: []Change{{FieldDeveloperPersona, "backend", ""}}}},
 		},
 		"clearing what is empty already needs no step": {
-			DesiredUser{DeveloperPersona: ptr(""), TechnicalLevel: ptr("")}, ObservedUser{ID: "user-1"}, nil,
+			DesiredUser{DeveloperPersona: new(""), TechnicalLevel: new("")}, ObservedUser{ID: "user-1"}, nil,
 		},
 		"all that differs goes into one step, and an owner who becomes a reader is demoted": {
-			DesiredUser{Role: "reader", DeveloperPersona: ptr("data"), TechnicalLevel: ptr("novice")}, ada,
+			DesiredUser{Role: "reader", DeveloperPersona: new("data"), TechnicalLevel: new("novice")}, ada,
 			[]Step{{
 				Verb: Update, UserID: "user-1", Who: "ada@example.com", DemotesOwner: true,
 				Changes: []Change{
@@ -53,7 +54,7 @@ func TestUser(t *testing.T) {
 			}},
 		},
 		"a persona of an owner can change without a demotion": {
-			DesiredUser{Role: "owner", DeveloperPersona: ptr("data")}, ada,
+			DesiredUser{Role: "owner", DeveloperPersona: new("data")}, ada,
 			[]Step{{Verb: Update, UserID: "user-1", Who: "ada@example.com", Changes: []Change{{FieldDeveloperPersona, "backend", "data"}}}},
 		},
 	} {

@@ -91,7 +91,7 @@ func (p *ControlPlane) startControllerManager(ctx context.Context, program strin
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the program has its own handle
+	defer log.Close()
 	p.controllerManager = exec.CommandContext(context.WithoutCancel(ctx), program,
 		"--kubeconfig="+p.Kubeconfig, "--leader-elect=false", "--secure-port=0",
 		"--controllers=namespace-controller,garbage-collector-controller",
