@@ -121,8 +121,7 @@ var _ = Describe("What is left out", func() {
 	It("is not managed: what has no default stays unset", func(ctx SpecContext) {
 		o := object(orgUser, "")
 		Expect(k8s.Create(ctx, o)).To(Succeed())
-		spec := o.Object["spec"].(map[string]any)
-		Expect(spec).To(And(HaveLen(3), HaveKey("email"), HaveKey("organizationRef"), HaveKey("deletionPolicy")))
+		Expect(o.Object["spec"]).To(And(HaveLen(3), HaveKey("email"), HaveKey("organizationRef"), HaveKey("deletionPolicy")))
 	})
 
 	It("gets the defaults from Go too, where a field that is not set is its zero value", func(ctx SpecContext) {

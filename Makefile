@@ -1,0 +1,111 @@
+# rollcall. `make` alone lists what can be made.
+SHELL := /usr/bin/env bash
+.DEFAULT_GOAL := help
+
+# The image that `make deploy` deploys.
+IMG ?= rollcall:dev
+# How long `make fuzz` tries each fuzz target.
+FUZZTIME ?= 10s
+# Arguments of the manager for `make run`.
+ARGS ?=
+# From PATH, else the one that comes with the control plane for tests.
+KUBECTL ?= $(shell command -v kubectl || echo "$$(hack/controlplane.sh kubectl)/kubectl")
+export FUZZTIME
+
+# Builds a pinned tool of hack/tools on first use.
+tool = "$$(hack/tool.sh $(1))"
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the programs into bin/.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: run
+run: ## Run the manager against the current kubeconfig (ARGS='--log-level=debug').
+	go run ./cmd/manager $(ARGS)
+
+.PHONY: demo
+demo: ## Show rollcall at work on a simulated organization (KEEP=1: leave it running).
+	KEEP="$(KEEP)" hack/demo.sh
+
+.PHONY: generate
+generate: ## Generate the deep copies of the API's types.
+	@tool=$(call tool,controller-gen) && set -x && "$$tool" object paths=./api/...
+
+.PHONY: manifests
+manifests: ## Generate the CustomResourceDefinitions and the manager's ClusterRole.
+	@tool=$(call tool,controller-gen) && set -x && "$$tool" crd rbac:roleName=manager-role paths=./api/... paths=./internal/... \
+		output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	gofmt -w .
+
+.PHONY: clean
+clean: ## Remove what builds and tests left in the checkout.
+	rm -rf bin dist bench.json cover.out
+
+##@ Checks
+
+.PHONY: test
+test: ## Run all tests: unit, API server and end to end. The first run builds a control plane, for minutes.
+	hack/test.sh all
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no control plane.
+	hack/test.sh unit
+
+.PHONY: test-envtest
+test-envtest: ## Run the tests against a real API server.
+	hack/test.sh envtest
+
+.PHONY: test-e2e
+test-e2e: ## Run the end-to-end tests.
+	hack/test.sh e2e
+
+.PHONY: test-race
+test-race: ## Run the unit tests under the race detector (needs a C compiler).
+	CGO_ENABLED=1 hack/test.sh unit -race
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint.
+	$(call tool,golangci-lint) run
+
+.PHONY: verify
+verify: ## Check that what is generated is up to date, formatted and tidy.
+	hack/verify.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz each fuzz target for a while (FUZZTIME=10s).
+	hack/fuzz.sh
+
+.PHONY: bench
+bench: ## Measure.
+	./hack/bench.sh
+
+##@ A cluster
+
+.PHONY: install
+install: ## Install the kinds into the current cluster.
+	$(KUBECTL) apply -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the kinds and every object of theirs, while the manager runs; nobody leaves the organization.
+	$(KUBECTL) delete -k config/crd --ignore-not-found
+
+.PHONY: deploy
+deploy: ## Install the kinds and deploy the manager (IMG=registry/rollcall:tag).
+	KUBECTL="$(KUBECTL)" hack/deploy.sh apply "$(IMG)"
+
+.PHONY: undeploy
+undeploy: ## Remove the manager; kinds and objects stay.
+	KUBECTL="$(KUBECTL)" hack/deploy.sh delete
