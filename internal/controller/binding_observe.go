@@ -43,6 +43,13 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 	if seen.role, err = r.resolveRole(ctx, conn, binding.Spec.RoleRef); err != nil {
 		return observedBinding{}, err
 	}
+	var keys []roster.Key
+	for _, named := range binding.Spec.Subjects {
+		keys = append(keys, roster.EmailKey(named.Email))
+	}
+	if err := conn.roster.Confirm(ctx, conn.api, keys); err != nil {
+		return observedBinding{}, refusing(r.Connections, conn, err)
+	}
 	for _, named := range binding.Spec.Subjects {
 		s, err := r.resolveSubject(ctx, conn, binding, named)
 		if err != nil {

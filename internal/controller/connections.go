@@ -120,6 +120,9 @@ func (c *Connections) Connect(object types.NamespacedName, cred credential, t te
 			delete(c.byObject, object)
 			return nil, err
 		}
+		if ok {
+			conn.api.CloseIdleConnections()
+		}
 		conn = &connection{organization: shared, api: client, credential: cred}
 		c.byObject[object] = conn
 	}
@@ -250,6 +253,9 @@ func (c *Connections) Suspend(object types.NamespacedName) {
 func (c *Connections) Forget(object types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if conn := c.byObject[object]; conn != nil {
+		conn.api.CloseIdleConnections()
+	}
 	delete(c.byObject, object)
 }
 

@@ -41,6 +41,7 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	org := &v1alpha1.Organization{}
 	if err := r.Get(ctx, request.NamespacedName, org); apierrors.IsNotFound(err) || err == nil && !org.DeletionTimestamp.IsZero() {
 		r.Connections.Forget(request.NamespacedName)
+		r.Metrics.DeleteOrganization(request.String())
 		return ctrl.Result{}, nil
 	} else if err != nil {
 		return ctrl.Result{}, err

@@ -55,32 +55,41 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 	if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
 		return retained(who(user), why), err
 	}
-	if user.Status.UserID == "" {
-		return farewell{"Released", fmt.Sprintf("%s was not a member, so nobody is removed", who(user))}, nil
-	}
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {
 		return farewell{}, err
 	}
+	userID := user.Status.UserID
+	if userID == "" {
+		// They had left, or the manager was killed before it could write down whom it had matched.
+		found, err := conn.roster.Find(ctx, conn.api, personOf(user))
+		if err != nil {
+			return farewell{}, refusing(r.Connections, conn, err)
+		}
+		if len(found) != 1 {
+			return farewell{"Released", fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
+		}
+		userID = found[0].ID
+	}
 	var end farewell
 	err = conn.exclusively(ctx, func() error {
-		end, err = r.remove(ctx, conn, user)
+		end, err = r.remove(ctx, conn, user, userID)
 		return err
 	})
 	return end, refusing(r.Connections, conn, err)
 }
 
 // remove looks at the user afresh and removes them if they are who the object stands for.
-func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *v1alpha1.OrgUser) (farewell, error) {
-	fresh, found, err := conn.roster.Fresh(ctx, conn.api, user.Status.UserID)
+func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, userID string) (farewell, error) {
+	fresh, found, err := conn.roster.Fresh(ctx, conn.api, userID)
 	if err != nil {
 		return farewell{}, err
 	}
 	if !found {
-		return r.alreadyGone(ctx, conn, user)
+		return r.alreadyGone(ctx, conn, user, userID)
 	}
 	if user.Spec.Email != "" && roster.EmailKey(fresh.Email) != roster.EmailKey(user.Spec.Email) {
-		return farewell{}, otherPerson(who(user), user.Status.UserID, "the address of another user, or of none; "+user.Status.UserID+" has "+fresh.Email)
+		return farewell{}, otherPerson(who(user), userID, "the address of another user, or of none; "+userID+" has "+fresh.Email)
 	}
 	heirs, err := r.rivals(ctx, conn, user, fresh)
 	if err != nil {
@@ -105,17 +114,17 @@ func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *
 }
 
 // alreadyGone tells a user who is gone from one who came back under another ID.
-func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, user *v1alpha1.OrgUser) (farewell, error) {
+func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, userID string) (farewell, error) {
 	if user.Spec.Email != "" {
 		back, err := conn.roster.Find(ctx, conn.api, personOf(user))
 		if err != nil {
 			return farewell{}, err
 		}
 		if len(back) > 0 {
-			return farewell{}, otherPerson(who(user), user.Status.UserID, "user "+back[0].ID)
+			return farewell{}, otherPerson(who(user), userID, "user "+back[0].ID)
 		}
 	}
-	return farewell{"Removed", fmt.Sprintf("%s (%s) is not in the organization any more", who(user), user.Status.UserID)}, nil
+	return farewell{"Removed", fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
 }
 
 func retained(who, why string) farewell {

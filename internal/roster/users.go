@@ -26,6 +26,24 @@ func (r *Roster) Find(ctx context.Context, api API, key Key) ([]openai.User, err
 	return users, nil
 }
 
+// Confirm has the absence of all the addresses that the roster does not know confirmed, by one call for many.
+func (r *Roster) Confirm(ctx context.Context, api API, keys []Key) error {
+	var unknown []string
+	for _, key := range keys {
+		if _, _, known := r.lookUp(key); !known && key.Email != "" {
+			unknown = append(unknown, key.Email)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	users, err := api.ListUsersByEmail(ctx, unknown)
+	if err == nil {
+		r.learn(unknown, users)
+	}
+	return err
+}
+
 // Known returns what the roster has for the key, without asking the API.
 func (r *Roster) Known(key Key) []openai.User {
 	users, _, _ := r.lookUp(key)
