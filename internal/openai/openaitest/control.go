@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 )
@@ -93,6 +94,9 @@ func (o *Organization) Control() http.Handler {
 		if err := body(r, &fault); err != nil {
 			return nil, err
 		}
+		if err := fault.check(); err != nil {
+			return nil, err
+		}
 		o.Fail(fault)
 		return done, nil
 	})
@@ -111,6 +115,22 @@ func (o *Organization) Control() http.Handler {
 		return done, nil
 	})
 	return mux
+}
+
+// check refuses a fault that would do nothing or stop the server.
+func (f Fault) check() error {
+	_, badPattern := path.Match(f.Path, "")
+	switch {
+	case badPattern != nil || f.Path != "" && !strings.HasPrefix(f.Path, "/"):
+		return errors.New("path must be a pattern such as /organization/users/*, without /v1")
+	case f.Status != 0 && (f.Status < 400 || f.Status > 599) && !(f.HTML && f.Status == http.StatusOK):
+		return errors.New("status must be from 400 to 599, or 200 with html")
+	case f.Drop != "" && f.Drop != DropBefore && f.Drop != DropAfter:
+		return errors.New("drop must be before or after")
+	case f.Status == 0 && !f.HTML && f.Drop == "" && !f.Truncate && f.Latency <= 0:
+		return errors.New("the fault does nothing: give status, html, drop, truncate or latency")
+	}
+	return nil
 }
 
 var errNobody = errors.New("nobody has this ID or email")

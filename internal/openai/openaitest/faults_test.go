@@ -104,6 +104,17 @@ func TestALostConnectionIsLostBeforeOrAfterTheChange(t *testing.T) {
 	}
 }
 
+func TestAGETThatIsDroppedOnceOnAUsedConnectionIsNotSilentlySentAgain(t *testing.T) {
+	server, api := newDemo(t)
+	if _, err := api.Users.Get(t.Context(), "user-alanturing"); err != nil {
+		t.Fatal(err)
+	}
+	server.Fail(openaitest.Fault{Method: "GET", Drop: openaitest.DropBefore, Times: 1})
+	if _, err := api.Users.Get(t.Context(), "user-alanturing"); err == nil {
+		t.Errorf("answered, in %d calls", len(server.Journal()))
+	}
+}
+
 func TestATruncatedAnswerEndsInTheMiddle(t *testing.T) {
 	server, _ := newDemo(t)
 	server.Fail(openaitest.Fault{Truncate: true, Times: 1})

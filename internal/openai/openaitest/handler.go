@@ -41,13 +41,15 @@ func (o *Organization) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if fault.Drop == DropBefore {
 		o.note(call)
-		panic(http.ErrAbortHandler)
+		hangUp(w)
+		return
 	}
 	status, answer := o.answer(r, &call, body, fault, w.Header())
 	o.interrupt(call)
 	if fault.Drop == DropAfter {
 		o.note(call)
-		panic(http.ErrAbortHandler)
+		hangUp(w)
+		return
 	}
 	call.Status = status
 	o.note(call)
@@ -57,7 +59,7 @@ func (o *Organization) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (o *Organization) callOf(r *http.Request) Call {
 	call := Call{Time: time.Now(), Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, "/v1"), Query: r.URL.RawQuery}
-	parts := strings.Split(strings.Trim(call.Path, "/"), "/")
+	parts := strings.Split(strings.TrimPrefix(call.Path, "/"), "/")
 	if len(parts) > 2 && parts[1] == "users" {
 		call.UserID, parts[2] = parts[2], "{id}"
 		if len(parts) > 4 {
@@ -78,7 +80,6 @@ func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Dura
 		call.Email = user.Email
 	}
 	header.Set("X-Request-Id", call.RequestID)
-	header.Set("Openai-Organization", o.id)
 	header.Set("Openai-Version", "2020-10-01")
 	return o.faultFor(*call), o.latency
 }
@@ -138,6 +139,8 @@ func (o *Organization) admit(r *http.Request, call *Call, header http.Header) *r
 	if !o.keys[key] {
 		return &refusal{http.StatusUnauthorized, "invalid_request_error", "invalid_api_key", "", "Incorrect API key provided: " + masked(key) + "."}
 	}
+	// Only who shows a key is told whose it is.
+	header.Set("Openai-Organization", o.id)
 	left, reset, ok := o.limit.take(time.Now())
 	limit := o.limit.perMinute
 	if limit == 0 {
@@ -163,6 +166,17 @@ func (o *Organization) admit(r *http.Request, call *Call, header http.Header) *r
 		}
 	}
 	return nil
+}
+
+// hangUp drops the connection. It sends the first bytes of an answer: when a kept-alive connection ends before
+// any byte, Go's client takes it for an idle one that timed out and silently sends a GET again.
+func hangUp(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // not over HTTP/1.1; net/http's own way
+	}
+	_, _ = connection.Write([]byte("HTTP/1.1 ")) // the client may have gone
+	_ = connection.Close()
 }
 
 func contains(methods []string, method string) bool {

@@ -1,9 +1,18 @@
 package openaitest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func (o *Organization) note(call Call) {
 	o.mu.Lock()
+	for key := range o.keys {
+		// A key belongs into a header, which the journal does not keep; it may have been sent elsewhere.
+		for _, field := range []*string{&call.Path, &call.Endpoint, &call.Query, &call.Body, &call.UserID, &call.RoleID} {
+			*field = strings.ReplaceAll(*field, key, "[key]")
+		}
+	}
 	o.journal = append(o.journal, call)
 	watch := o.watch
 	o.mu.Unlock()

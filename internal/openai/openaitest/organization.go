@@ -283,14 +283,18 @@ func (o *Organization) owners() int {
 // listed returns the users in order, and closes the gaps that removals left once they are many. o.mu is held.
 func (o *Organization) listed() []*member {
 	if len(o.order) > 2*len(o.users)+16 {
-		o.order = slices.DeleteFunc(o.order, func(id string) bool { return o.users[id] == nil })
+		kept := make([]string, 0, len(o.users))
 		for i, id := range o.order {
-			o.users[id].position = i
+			if user := o.users[id]; user != nil && user.position == i {
+				user.position = len(kept)
+				kept = append(kept, id)
+			}
 		}
+		o.order = kept
 	}
 	users := make([]*member, 0, len(o.users))
-	for _, id := range o.order {
-		if user := o.users[id]; user != nil {
+	for i, id := range o.order {
+		if user := o.users[id]; user != nil && user.position == i {
 			users = append(users, user)
 		}
 	}

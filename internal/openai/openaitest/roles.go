@@ -81,14 +81,25 @@ func (o *Organization) assignRole(userID string, body []byte) (any, *refusal) {
 		return nil, noSuchUser(userID)
 	}
 	role := o.roles[*wanted.RoleID]
-	switch {
-	case role == nil:
+	if role == nil {
 		return nil, noSuchRole(*wanted.RoleID)
-	case role.Predefined:
-		return nil, badRequest("role_id", "Predefined roles cannot be assigned here; set the user's role instead.")
+	}
+	if no := assignable(role); no != nil {
+		return nil, no
 	}
 	user.direct[role.ID] = true
 	return map[string]any{"object": "user.role", "role": roleOf(*role), "user": userOf(user.User)}, nil
+}
+
+// assignable refuses a role that cannot be given to a user of the organization by itself.
+func assignable(role *Role) *refusal {
+	switch {
+	case role.Predefined:
+		return badRequest("role_id", "Predefined roles cannot be assigned here; set the user's role instead.")
+	case role.ResourceType != organizationResource:
+		return badRequest("role_id", "The role is bound to %s and cannot be assigned in the organization.", role.ResourceType)
+	}
+	return nil
 }
 
 func (o *Organization) getUserRole(userID, roleID string) (any, *refusal) {

@@ -69,6 +69,8 @@ func TestWhatTheAPIDoesNotAllowIsRefusedAndChangesNothing(t *testing.T) {
 	server, _ := newDemo(t)
 	server.SetRole("user-margarethamilton", "reader")
 	server.SetRole("user-katherinejohnson", "reader") // ada is the last owner
+	server.AddRole(openaitest.Role{ID: "role_predefined", Name: "assistant-owner", Predefined: true})
+	server.AddRole(openaitest.Role{ID: "role_project", Name: "project-editor", ResourceType: "api.project"})
 	server.ResetJournal()
 
 	for name, test := range map[string]struct {
@@ -109,6 +111,13 @@ func TestWhatTheAPIDoesNotAllowIsRefusedAndChangesNothing(t *testing.T) {
 		"body that is no JSON":               {"POST " + alan, `role=owner`, 400, ""},
 		"body that ends early":               {"POST " + alan, `{"role":"owner"`, 400, ""},
 		"two bodies":                         {"POST " + alan, `{"role":"owner"}{}`, 400, ""},
+		"null for a body":                    {"POST " + alan, `null`, 400, ""},
+		"field in another case":              {"POST " + alan, `{"ROLE":"owner"}`, 400, "ROLE"},
+		"field given twice":                  {"POST " + alan, `{"role":"reader","role":"owner"}`, 400, "role"},
+		"empty role":                         {"POST " + alan, `{"role":""}`, 400, "role"},
+		"role_id of another predefined role": {"POST " + alan, `{"role_id":"role_predefined"}`, 400, "redefined"},
+		"role of a project":                  {"POST " + alan + "/roles", `{"role_id":"role_project"}`, 400, "api.project"},
+		"slash at the end":                   {"GET /organization/users/", "", 404, ""},
 		"no body":                            {"POST " + alan, "", 400, ""},
 		"demotion of the last owner":         {"POST " + ada, `{"role":"reader"}`, 400, "owner"},
 		"demotion by role_id":                {"POST " + ada, `{"role_id":"` + reader + `"}`, 400, "owner"},
@@ -185,6 +194,23 @@ func TestWhoIsRemovedComesBackAsSomebodyElse(t *testing.T) {
 	}
 }
 
+func TestWhoIsAddedUnderAnIDThatWasThereIsListedOnce(t *testing.T) {
+	server, _ := newDemo(t)
+	before := len(server.Members())
+	server.RemoveUser("user-alanturing")
+	server.AddUser(openaitest.User{ID: "user-alanturing", Email: "alan@example.com", Role: "reader"})
+	server.AddUser(openaitest.User{ID: "user-gracehopper", Email: "grace@example.com", Role: "reader"})
+	got := ask(t, server, server.AdminKey(), http.MethodGet, "/organization/users?limit=100", "")
+	for _, id := range []string{"user-alanturing", "user-gracehopper"} {
+		if n := strings.Count(got.raw, `{"id":"`+id+`","added_at"`); n != 1 {
+			t.Errorf("%s is listed %d times", id, n)
+		}
+	}
+	if n := len(server.Members()); n != before {
+		t.Errorf("%d members instead of %d", n, before)
+	}
+}
+
 func TestOnlyTheRightKeyOpensAndNoneIsRepeated(t *testing.T) {
 	server, _ := newDemo(t)
 	first := server.AdminKey()
@@ -202,6 +228,10 @@ func TestOnlyTheRightKeyOpensAndNoneIsRepeated(t *testing.T) {
 			t.Errorf("%s: %d instead of %d", key, got.status, want)
 		}
 	}
+	if got := ask(t, server, wrong, http.MethodGet, "/organization/users", ""); got.header.Get("Openai-Organization") != "" {
+		t.Error("a wrong key is told which organization this is")
+	}
+	ask(t, server, "sk-admin-third", http.MethodGet, "/organization/users?key=sk-admin-third", "")
 	journal, err := json.Marshal(server.Journal())
 	if err != nil {
 		t.Fatal(err)

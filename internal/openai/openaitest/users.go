@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -33,9 +34,10 @@ func (o *Organization) listUsers(query url.Values) (any, *refusal) {
 		wanted[strings.ToLower(email)] = true
 	}
 	page := cursorPage{Object: "list", Data: []userJSON{}}
-	for _, id := range o.order[start:] {
+	for i, id := range o.order[start:] {
 		user := o.users[id]
-		if user == nil || len(wanted) > 0 && !wanted[strings.ToLower(user.Email)] {
+		// An entry elsewhere than at the user's position is of one who was removed, or replaced, since.
+		if user == nil || user.position != start+i || len(wanted) > 0 && !wanted[strings.ToLower(user.Email)] {
 			continue
 		}
 		if len(page.Data) == limit {
@@ -89,6 +91,9 @@ func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
 	if no := setText(change.RoleID, "role_id", &roleID); no != nil {
 		return nil, no
 	}
+	if isEmpty(change.Role) || isEmpty(change.RoleID) {
+		return nil, badRequest("role", "'role' and 'role_id' must not be empty; send null for no change.")
+	}
 	if role != "" && roleID != "" {
 		return nil, badRequest("role_id", "Only one of 'role' and 'role_id' may be given.")
 	}
@@ -101,6 +106,9 @@ func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
 		case named.Predefined && slices.Contains([]string{"owner", "reader"}, named.Name):
 			role = named.Name
 		default:
+			if no := assignable(named); no != nil {
+				return nil, no
+			}
 			assign = roleID
 		}
 	}
@@ -123,6 +131,9 @@ func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
 	return userOf(user.User), nil
 }
 
+// isEmpty says whether a field is "", which is neither a role nor null.
+func isEmpty(field json.RawMessage) bool { return string(field) == `""` }
+
 // setText sets the target if the field is there: to the string, or to "" where it is null.
 func setText(field json.RawMessage, name string, target *string) *refusal {
 	if len(field) == 0 {
@@ -141,6 +152,9 @@ func setText(field json.RawMessage, name string, target *string) *refusal {
 
 // decode takes exactly one JSON object with known fields.
 func decode(body []byte, into any) *refusal {
+	if no := onlyFields(body, into); no != nil {
+		return no
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
@@ -148,6 +162,40 @@ func decode(body []byte, into any) *refusal {
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return badRequest("", "The body of your request holds more than one JSON value.")
+	}
+	return nil
+}
+
+// onlyFields refuses what encoding/json lets pass: null for an object, a field that is given twice, and one
+// whose name differs in case.
+func onlyFields(body []byte, into any) *refusal {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return badRequest("", "We could not parse the body of your request: it is not a JSON object.")
+	}
+	known := reflect.TypeOf(into).Elem()
+	var seen []string
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil // decode says what is wrong
+		}
+		name, _ := token.(string)
+		isKnown := false
+		for i := range known.NumField() {
+			isKnown = isKnown || known.Field(i).Tag.Get("json") == name
+		}
+		if !isKnown {
+			return badRequest(name, "Unknown parameter: '%s'.", name)
+		}
+		if slices.Contains(seen, name) {
+			return badRequest(name, "Parameter '%s' is given twice.", name)
+		}
+		seen = append(seen, name)
+		var skipped json.RawMessage
+		if decoder.Decode(&skipped) != nil {
+			return nil // decode says what is wrong
+		}
 	}
 	return nil
 }
