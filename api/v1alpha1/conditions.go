@@ -14,6 +14,12 @@ const (
 const (
 	// ReasonInSync: nothing to do, the organization is as declared.
 	ReasonInSync = "InSync"
+	// ReasonObserved: nothing; the Organization's mode is Observe, and status.plan says what would be done.
+	ReasonObserved = "Observed"
+	// ReasonHeld: see which rule of the Organization's guard holds the step, and whether time mends it.
+	ReasonHeld = "Held"
+	// ReasonPaused: take the annotation openai.rollcall.dev/paused away to go on.
+	ReasonPaused = "Paused"
 	// ReasonOrganizationNotReady: look at the Organization; this object goes on when it is ready.
 	ReasonOrganizationNotReady = "OrganizationNotReady"
 	// ReasonNotAMember: invite the person; the object becomes ready by itself once they have joined.
@@ -43,6 +49,10 @@ const (
 	// SyncRequestedAtAnnotation on an Organization asks for a whole reading now: any new value does.
 	// status.lastHandledSyncRequest repeats the value once the reading is done.
 	SyncRequestedAtAnnotation = "openai.rollcall.dev/sync-requested-at"
+
+	// PausedAnnotation with the value "true" on any object stops everything that rollcall does for it, also
+	// its deletion. On an Organization it stops all of its objects.
+	PausedAnnotation = "openai.rollcall.dev/paused"
 )
 
 // DeletionPolicy says what the deletion of an object does in the organization.

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // SecretKeyReference names one key of a Secret in the same namespace.
@@ -48,6 +49,106 @@ type OrganizationSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
+
+	// mode: Enforce changes the organization where it differs from what is declared. Observe changes nothing:
+	// each object's status.plan says what would be done, and deleting an object releases it. Default: Enforce.
+	// +optional
+	// +kubebuilder:default=Enforce
+	Mode Mode `json:"mode,omitempty"`
+
+	// guard limits what rollcall may do, whatever is declared.
+	// +optional
+	// +kubebuilder:default={}
+	Guard Guard `json:"guard,omitzero"`
+
+	// undeclared says what becomes of what no object declares.
+	// +optional
+	// +kubebuilder:default={}
+	Undeclared Undeclared `json:"undeclared,omitzero"`
+}
+
+// Mode says whether rollcall changes the organization.
+// +kubebuilder:validation:Enum=Enforce;Observe
+type Mode string
+
+const (
+	// ModeEnforce changes the organization where it differs from what is declared.
+	ModeEnforce Mode = "Enforce"
+	// ModeObserve compares and reports, and changes nothing.
+	ModeObserve Mode = "Observe"
+)
+
+// Guard limits what rollcall may do, whatever is declared.
+type Guard struct {
+	// minOwners is the number of owners below which rollcall never brings the organization: removals and
+	// demotions that would are held. From 1 to 1000. Default: 2.
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MinOwners int32 `json:"minOwners,omitempty"`
+
+	// maxRemovals is how many users rollcall may remove in a window, as a number or as a percentage of all
+	// users, rounded up and at least 1. Further removals are held until the next window. Default: 10%.
+	// +optional
+	// +kubebuilder:default="10%"
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? (int(self) >= 0 && int(self) <= 100000) : string(self).matches('^([1-9][0-9]?|100)%$')",message="maxRemovals must be a number from 0 to 100000, or a percentage from 1% to 100%, such as 10%"
+	MaxRemovals *intstr.IntOrString `json:"maxRemovals,omitempty"`
+
+	// window is the time in which maxRemovals counts; it begins with its first removal. From 1m to 720h.
+	// Default: 1h.
+	// +optional
+	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$')",message="window must be a duration such as 30m, 1h or 24h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('720h'))",message="window must be from 1m to 720h"
+	Window metav1.Duration `json:"window,omitzero"`
+}
+
+// UndeclaredUsersPolicy says what becomes of users that no OrgUser declares.
+// +kubebuilder:validation:Enum=Ignore;Report;Remove
+type UndeclaredUsersPolicy string
+
+// UndeclaredRolesPolicy says what becomes of role assignments that no OrgUserRoleBinding declares.
+// +kubebuilder:validation:Enum=Ignore;Report;Unassign
+type UndeclaredRolesPolicy string
+
+const (
+	// UndeclaredUsersIgnore does not look at undeclared users.
+	UndeclaredUsersIgnore UndeclaredUsersPolicy = "Ignore"
+	// UndeclaredUsersReport counts undeclared users.
+	UndeclaredUsersReport UndeclaredUsersPolicy = "Report"
+	// UndeclaredUsersRemove removes undeclared users.
+	UndeclaredUsersRemove UndeclaredUsersPolicy = "Remove"
+
+	// UndeclaredRolesIgnore does not look at undeclared role assignments.
+	UndeclaredRolesIgnore UndeclaredRolesPolicy = "Ignore"
+	// UndeclaredRolesReport counts undeclared role assignments.
+	UndeclaredRolesReport UndeclaredRolesPolicy = "Report"
+	// UndeclaredRolesUnassign takes undeclared role assignments away.
+	UndeclaredRolesUnassign UndeclaredRolesPolicy = "Unassign"
+)
+
+// Undeclared says what becomes of what no object declares.
+type Undeclared struct {
+	// users that no OrgUser declares: Ignore; Report counts them in status.undeclaredUsers; Remove removes
+	// them, behind the guard, once two whole readings in a row have found them undeclared while every OrgUser
+	// was matched with a member. Service accounts, users who are managed through SCIM and the default user are
+	// never counted or removed. Default: Report.
+	// +optional
+	// +kubebuilder:default=Report
+	Users UndeclaredUsersPolicy `json:"users,omitempty"`
+
+	// roleAssignments are the direct assignments of roles that are not predefined, to users whom an OrgUser
+	// declares, that no OrgUserRoleBinding declares: Ignore; Report counts them in
+	// status.undeclaredRoleAssignments; Unassign takes them away, on the same conditions as users. Report and
+	// Unassign cost one role list a declared user and resync. Default: Ignore.
+	// +optional
+	// +kubebuilder:default=Ignore
+	RoleAssignments UndeclaredRolesPolicy `json:"roleAssignments,omitempty"`
 }
 
 // UserCounts counts the users of the live organization.
@@ -74,6 +175,17 @@ type UserCounts struct {
 	ScimManaged int32 `json:"scimManaged"`
 }
 
+// Removals counts the removals of one window of the guard.
+type Removals struct {
+	// windowStart is when the window began, with its first removal.
+	// +required
+	WindowStart metav1.Time `json:"windowStart"`
+
+	// count is the number of removals in the window. Each is counted before it is made.
+	// +required
+	Count int32 `json:"count"`
+}
+
 // OrganizationStatus is the live organization at the last whole reading.
 type OrganizationStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
@@ -94,6 +206,27 @@ type OrganizationStatus struct {
 	// Organization.
 	// +optional
 	DeclaredUsers *int32 `json:"declaredUsers,omitempty"`
+
+	// undeclaredUsers is the number of users that no OrgUser declares; unset with the policy Ignore.
+	// +optional
+	UndeclaredUsers *int32 `json:"undeclaredUsers,omitempty"`
+
+	// undeclaredRoleAssignments is the number of role assignments that no OrgUserRoleBinding declares; unset
+	// with the policy Ignore.
+	// +optional
+	UndeclaredRoleAssignments *int32 `json:"undeclaredRoleAssignments,omitempty"`
+
+	// removals counts the removals of the guard's present or last window.
+	// +optional
+	Removals *Removals `json:"removals,omitempty"`
+
+	// plan says what would be done about undeclared users and role assignments and is not, because of the mode
+	// Observe or the guard. At most 50 lines.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=1024
+	Plan []string `json:"plan,omitempty"`
 
 	// lastSyncTime is when the live organization was last read whole.
 	// +optional
@@ -125,6 +258,8 @@ type OrganizationStatus struct {
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users.total`
 // +kubebuilder:printcolumn:name="Owners",type=integer,JSONPath=`.status.users.owners`
 // +kubebuilder:printcolumn:name="Declared",type=integer,JSONPath=`.status.declaredUsers`
+// +kubebuilder:printcolumn:name="Undeclared",type=integer,JSONPath=`.status.undeclaredUsers`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Last Sync",type=date,JSONPath=`.status.lastSyncTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`

@@ -118,6 +118,13 @@ type OrgUserStatus struct {
 	// +optional
 	ScimManaged bool `json:"scimManaged,omitempty"`
 
+	// plan says what would be done and is not, because of the mode Observe or the guard.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=1024
+	Plan []string `json:"plan,omitempty"`
+
 	// conditions are Ready, Reconciling and Stalled.
 	// +optional
 	// +listType=map
@@ -137,6 +144,7 @@ type OrgUserStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Email",type=string,JSONPath=`.spec.email`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.status.role`
+// +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan[0]`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Persona",type=string,priority=1,JSONPath=`.status.developerPersona`
 // +kubebuilder:printcolumn:name="Level",type=string,priority=1,JSONPath=`.status.technicalLevel`

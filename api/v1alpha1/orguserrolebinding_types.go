@@ -151,6 +151,13 @@ type OrgUserRoleBindingStatus struct {
 	// +kubebuilder:validation:MaxItems=4000
 	Subjects []SubjectStatus `json:"subjects,omitempty"`
 
+	// plan says what would be done and is not, because of the mode Observe or the guard.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=1024
+	Plan []string `json:"plan,omitempty"`
+
 	// conditions are Ready, Reconciling and Stalled.
 	// +optional
 	// +listType=map
@@ -168,6 +175,7 @@ type OrgUserRoleBindingStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.status.roleName`
 // +kubebuilder:printcolumn:name="Assigned",type=string,JSONPath=`.status.assigned`
+// +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan[0]`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Role ID",type=string,priority=1,JSONPath=`.status.roleID`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`

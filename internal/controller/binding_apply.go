@@ -29,8 +29,14 @@ func (seen observedBinding) steps() []plan.Step {
 
 // converge plans and applies, and returns the steps that were made. What came of a step that was not made is
 // kept with its subject; only what concerns all is returned.
-func (r *OrgUserRoleBindingReconciler) converge(ctx context.Context, binding, before *v1alpha1.OrgUserRoleBinding, seen observedBinding) ([]plan.Step, error) {
+func (r *OrgUserRoleBindingReconciler) converge(ctx context.Context, binding, before *v1alpha1.OrgUserRoleBinding, seen observedBinding) (progress, error) {
 	steps := seen.steps()
+	if seen.conn.observeOnly {
+		return progress{left: steps}, nil
+	}
+	if err := ensureFinalizer(ctx, r.Client, binding); err != nil {
+		return progress{}, err
+	}
 	if len(steps) > callsPerPass {
 		for _, step := range steps[callsPerPass:] {
 			seen.each(step.UserID, func(s *subject) { s.err = errMoreToDo })
@@ -38,9 +44,10 @@ func (r *OrgUserRoleBindingReconciler) converge(ctx context.Context, binding, be
 		steps = steps[:callsPerPass]
 	}
 	if err := r.noteAhead(ctx, binding, before, seen, steps); err != nil {
-		return nil, err
+		return progress{}, err
 	}
-	return r.apply(ctx, seen, steps)
+	done, err := r.apply(ctx, seen, steps)
+	return progress{done: done}, err
 }
 
 // noteAhead writes down who is about to get the role. If the manager is killed between the call and the next
@@ -53,7 +60,7 @@ func (r *OrgUserRoleBindingReconciler) noteAhead(ctx context.Context, binding, b
 	if !slices.ContainsFunc(steps, func(step plan.Step) bool { return step.Verb == plan.Assign && !noted[step.UserID] }) {
 		return nil
 	}
-	setBindingStatus(binding, seen, outcome{state: keep})
+	setBindingStatus(binding, seen, nil, outcome{state: keep})
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // OrgUserRoleBindingReconciler keeps one role assigned to the users whom its OrgUserRoleBinding names.
@@ -36,21 +35,18 @@ func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ct
 	}
 	before := binding.DeepCopy()
 
-	var done []plan.Step
+	var made progress
 	seen, err := r.observe(ctx, binding)
 	if err == nil {
-		err = ensureFinalizer(ctx, r.Client, binding)
-	}
-	if err == nil {
-		done, err = r.converge(ctx, binding, before, seen)
+		made, err = r.converge(ctx, binding, before, seen)
 	}
 
-	result := bindingOutcome(seen, err)
-	setBindingStatus(binding, seen, result)
+	result := bindingOutcome(seen, made, err)
+	setBindingStatus(binding, seen, made.left, result)
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(binding, before, done)
+	r.tell(binding, before, made.done)
 	return result.result, result.err
 }
 

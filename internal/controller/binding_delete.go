@@ -20,9 +20,9 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 		return ctrl.Result{}, nil
 	}
 	before := binding.DeepCopy()
-	seen, done, end, err := r.leave(ctx, binding)
-	result := bindingOutcome(seen, err)
-	r.tell(binding, before, done)
+	seen, made, end, err := r.leave(ctx, binding)
+	result := bindingOutcome(seen, made, err)
+	r.tell(binding, before, made.done)
 	if result.state == ready {
 		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
 			return ctrl.Result{}, err
@@ -33,7 +33,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 	if result.state != keep {
 		result.message = fmt.Sprintf("taking the role away waits: %s. To let the object go and leave the assignments, set spec.deletionPolicy to Retain", result.message)
 	}
-	setBindingStatus(binding, seen, result)
+	setBindingStatus(binding, seen, nil, result)
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -41,31 +41,38 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 }
 
 // leave decides whether the assignments go with the object, and takes them away if so.
-func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, []plan.Step, farewell, error) {
+func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, progress, farewell, error) {
 	var seen observedBinding
+	var made progress
+	if paused(binding) {
+		return seen, made, farewell{}, isPaused()
+	}
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
-		return seen, nil, retainedAssignments("spec.deletionPolicy is Retain"), nil
+		return seen, made, retainedAssignments("spec.deletionPolicy is Retain"), nil
 	}
 	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
-		return seen, nil, retainedAssignments(why), err
+		return seen, made, retainedAssignments(why), err
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
 	if err != nil {
-		return seen, nil, farewell{}, err
+		return seen, made, farewell{}, err
+	}
+	if conn.observeOnly {
+		return seen, made, retainedAssignments("the Organization's mode is Observe"), nil
 	}
 	seen = observedBinding{conn: conn, role: plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}}
 	if seen.subjects, err = r.released(ctx, conn, binding, seen); err != nil {
-		return seen, nil, farewell{}, err
+		return seen, made, farewell{}, err
 	}
 	if err := r.observeHoldings(ctx, seen); err != nil {
-		return seen, nil, farewell{}, err
+		return seen, made, farewell{}, err
 	}
 	// The look at the surroundings comes last: between it and the calls nothing else is waited for.
 	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
-		return observedBinding{}, nil, retainedAssignments(why), err
+		return observedBinding{}, made, retainedAssignments(why), err
 	}
-	done, err := r.converge(ctx, binding, binding.DeepCopy(), seen)
-	return seen, done, farewell{"Released", "nobody has the role from this binding any more"}, err
+	made, err = r.converge(ctx, binding, binding.DeepCopy(), seen)
+	return seen, made, farewell{"Released", "nobody has the role from this binding any more"}, err
 }
 
 func retainedAssignments(why string) farewell {

@@ -35,6 +35,9 @@ type observedBinding struct {
 
 // observe resolves the role and the subjects, and lists who has the role.
 func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, error) {
+	if paused(binding) {
+		return observedBinding{}, isPaused()
+	}
 	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
 	if err != nil {
 		return observedBinding{}, err

@@ -13,11 +13,14 @@ import (
 
 // bindingOutcome sums up what came of the subjects. What goes on by itself soonest names the state, and
 // only an error of one kind is returned: a transient one joined with a terminal one would count as terminal.
-func bindingOutcome(seen observedBinding, err error) outcome {
+func bindingOutcome(seen observedBinding, made progress, err error) outcome {
 	if err != nil {
 		return outcomeOf(err, "")
 	}
 	all := outcomeOf(nil, "every subject has the role")
+	if seen.conn != nil && seen.conn.observeOnly {
+		all = outcomeOf(observedOnly(made.left), "")
+	}
 	var lacking []string
 	for _, s := range seen.subjects {
 		if s.err == nil {
@@ -86,9 +89,13 @@ func countAssigned(seen observedBinding) string {
 	return fmt.Sprintf("%d/%d", has, named)
 }
 
-// setBindingStatus writes down who has the role and what the reconcile came to.
-func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen observedBinding, o outcome) {
+// setBindingStatus writes down who has the role and what the reconcile came to. left are the steps that are
+// planned and not made.
+func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen observedBinding, left []plan.Step, o outcome) {
 	status := &binding.Status
+	if o.state != keep {
+		status.Plan = planLines(left)
+	}
 	if seen.role.ID != "" {
 		status.RoleID, status.RoleName = seen.role.ID, seen.role.Name
 	}

@@ -30,7 +30,7 @@ func backoff() workqueue.TypedRateLimiter[reconcile.Request] {
 // specChanges leaves out what the controllers write themselves: status and finalizers. A deletion changes
 // the generation.
 func specChanges() builder.ForOption {
-	return builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, annotationChanges(v1alpha1.PausedAnnotation)))
 }
 
 func deletionsOnly() builder.WatchesOption {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
@@ -35,14 +36,18 @@ func (o *organization) exclusively(ctx context.Context, run func() error) error 
 // connection is one Organization object's way to its organization.
 type connection struct {
 	*organization
+	object         types.NamespacedName // the Organization object
 	api            *openai.Client
 	credential     credential
 	organizationID string // as the API gives it; "" before the first reading
 
-	interval          time.Duration
-	requestsPerMinute int
-	nextReading       time.Time // zero: now
-	ready             bool      // read whole, and the key was not refused since
+	terms
+	nextReading time.Time // zero: now
+	observeOnly bool      // the mode, as an object's reconcile found it
+	// sighted counts the whole readings in a row that found a step to be due for what is undeclared.
+	sighted map[plan.Target]int
+	changed bool // the terms changed: all objects are to be looked at
+	ready   bool // read whole, and the key was not refused since
 }
 
 // Event tells a controller which of an Organization's objects to look at.
@@ -102,6 +107,8 @@ func (c *Connections) For(object types.NamespacedName) (*connection, bool) {
 type terms struct {
 	interval          time.Duration
 	requestsPerMinute int
+	// generation has the objects looked at again when anything in the spec changes: the mode or the guard may.
+	generation int64
 }
 
 // Connect returns the connection of an Organization object, a new one if the credential changed.
@@ -123,13 +130,13 @@ func (c *Connections) Connect(object types.NamespacedName, cred credential, t te
 		if ok {
 			conn.api.CloseIdleConnections()
 		}
-		conn = &connection{organization: shared, api: client, credential: cred}
+		conn = &connection{organization: shared, object: object, api: client, credential: cred}
 		c.byObject[object] = conn
 	}
-	if conn.interval != t.interval {
-		conn.nextReading = time.Time{}
+	if conn.terms != t {
+		conn.nextReading, conn.changed = time.Time{}, true
 	}
-	conn.interval, conn.requestsPerMinute = t.interval, t.requestsPerMinute
+	conn.terms = t
 	c.limit(conn.organization)
 	copied := *conn
 	return &copied, nil
@@ -215,11 +222,18 @@ func (c *Connections) Read(object types.NamespacedName, wait time.Duration) {
 		c.mu.Unlock()
 		return
 	}
-	first := !conn.ready
-	conn.ready = true
+	first := !conn.ready || conn.changed
+	conn.ready, conn.changed = true, false
 	conn.nextReading = c.now().Add(wait)
 	c.mu.Unlock()
 	c.tell(Event{Organization: object, All: first, Unsettled: true})
+}
+
+// Nudge has the objects of the organization looked at that are not ready: what held them may have gone.
+func (c *Connections) Nudge(conn *connection) {
+	for _, object := range c.objectsOf(conn.organization, true) {
+		c.tell(Event{Organization: object, Unsettled: true})
+	}
 }
 
 // Refuse notes that the API refused the key, so that nobody uses it until the Organization controller has
@@ -302,4 +316,29 @@ func (c *Connections) tell(event Event) {
 	for _, tell := range subscribers {
 		tell(event)
 	}
+}
+
+// Sighted notes which steps for what is undeclared are due, and returns those that enough whole readings in a
+// row have found so. read says that the organization was read whole just now.
+func (c *Connections) Sighted(object types.NamespacedName, steps []plan.Step, read bool) []plan.Step {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn := c.byObject[object]
+	if conn == nil {
+		return nil
+	}
+	again := map[plan.Target]int{}
+	var ripe []plan.Step
+	for _, step := range steps {
+		times := conn.sighted[step.Target()]
+		if read {
+			times++
+		}
+		again[step.Target()] = times
+		if times >= sightings {
+			ripe = append(ripe, step)
+		}
+	}
+	conn.sighted = again
+	return ripe
 }

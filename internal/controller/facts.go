@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // fact is something that keeps an object from being ready: what it is, and how to mend it.
@@ -24,6 +25,23 @@ type fact struct {
 }
 
 func (f *fact) Error() string { return f.message }
+
+func isHeld(err error) bool {
+	var f *fact
+	return errors.As(err, &f) && f.reason == v1alpha1.ReasonHeld
+}
+
+func sharedOrganization(org *v1alpha1.Organization, siblings []types.NamespacedName) error {
+	others := slices.DeleteFunc(slices.Clone(siblings), func(name types.NamespacedName) bool {
+		return name == types.NamespacedName{Namespace: org.Namespace, Name: org.Name}
+	})
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("spec.undeclared must not be Remove or Unassign while another Organization object stands for the same organization (%s): "+
+			"what this namespace does not declare, another may; set it to Report, or keep one Organization object. All else goes on",
+			join(others, types.NamespacedName.String)),
+	}
+}
 
 func isFact(err error) bool {
 	var f *fact
@@ -141,6 +159,47 @@ func notTakenOver(changes string) error {
 	return &fact{
 		state: stalled, reason: v1alpha1.ReasonRejected,
 		message: "the API answered that it made the change, but did not: still to do is to " + changes + "; it is asked again at each resync",
+	}
+}
+
+func isPaused() error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonPaused,
+		message: "nothing is done for this object, nor is its deletion, while it has the annotation " + v1alpha1.PausedAnnotation +
+			`: "true"; take the annotation away to go on`,
+	}
+}
+
+func organizationPaused(name types.NamespacedName) error {
+	return &fact{
+		state: waiting, reason: v1alpha1.ReasonOrganizationNotReady,
+		message: fmt.Sprintf("waits while Organization %q has the annotation %s", name.Name, v1alpha1.PausedAnnotation),
+	}
+}
+
+// observedOnly is no trouble: under Observe an object is ready when it has been compared.
+func observedOnly(steps []plan.Step) error {
+	message := "compared; there is nothing to do"
+	if len(steps) > 0 {
+		message = "compared; status.plan says what would be done, which the Organization's mode Observe leaves undone"
+	}
+	return &fact{state: ready, reason: v1alpha1.ReasonObserved, message: message}
+}
+
+func heldByMinOwners(org *v1alpha1.Organization, step plan.Step) *fact {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonHeld,
+		message: fmt.Sprintf("to %s is held by spec.guard.minOwners of Organization %s: it would leave fewer than %d owners; declare another owner, "+
+			"or lower minOwners", step, org.Name, org.Spec.Guard.MinOwners),
+	}
+}
+
+func heldByMaxRemovals(org *v1alpha1.Organization, step plan.Step, wait time.Duration) *fact {
+	return &fact{
+		state: waiting, reason: v1alpha1.ReasonHeld,
+		message: fmt.Sprintf("to %s is held by spec.guard.maxRemovals of Organization %s: at most %s of the users are removed in %s; "+
+			"goes on by itself in the next window, or raise maxRemovals", step, org.Name, org.Spec.Guard.MaxRemovals.String(), words(org.Spec.Guard.Window.Duration)),
+		lookAgain: max(wait, minimumWait),
 	}
 }
 

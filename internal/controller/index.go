@@ -43,6 +43,8 @@ func personOf(user *v1alpha1.OrgUser) roster.Key {
 func organizationOf(object client.Object) types.NamespacedName {
 	name := ""
 	switch o := object.(type) {
+	case *v1alpha1.Organization:
+		name = o.Name
 	case *v1alpha1.OrgUser:
 		name = o.Spec.OrganizationRef.Name
 	case *v1alpha1.OrgUserRoleBinding:

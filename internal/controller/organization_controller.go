@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,7 +31,10 @@ type OrganizationReconciler struct {
 	Metrics     *openai.Metrics
 	// AllowInsecureBaseURL permits http to hosts other than loopback.
 	AllowInsecureBaseURL bool
+	Events               events.EventRecorder
 }
+
+func (r *OrganizationReconciler) gate() gate { return gate{r.Client, r.Live, r.Connections, r.Events} }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations/status,verbs=patch
@@ -51,9 +55,11 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	reading, err := r.observe(ctx, org)
 	if err != nil {
 		err = r.suspend(org, err)
+	} else {
+		err = r.tidy(ctx, org, &reading)
 	}
 	result := outcomeOf(err, "the organization was read whole")
-	if err == nil {
+	if wait := result.result.RequeueAfter; result.err == nil && reading.conn != nil && (wait == 0 || wait > reading.wait) {
 		result.result.RequeueAfter = reading.wait
 	}
 	if err := r.setStatus(ctx, org, reading, result); err != nil {
@@ -77,13 +83,8 @@ const countDelay = 3 * time.Second
 // SetupWithManager has the reconciler look at an Organization when its spec changes, when a whole reading is
 // asked for, when the API refused its key, and when the number of its OrgUsers changes.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	askedOrChanged := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectOld.GetAnnotations()[v1alpha1.SyncRequestedAtAnnotation] != e.ObjectNew.GetAnnotations()[v1alpha1.SyncRequestedAtAnnotation]
-		},
-		CreateFunc: func(event.CreateEvent) bool { return false },
-		DeleteFunc: func(event.DeleteEvent) bool { return false },
-	})
+	askedOrChanged := predicate.Or[client.Object](predicate.GenerationChangedPredicate{},
+		annotationChanges(v1alpha1.SyncRequestedAtAnnotation, v1alpha1.PausedAnnotation))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").
 		For(&v1alpha1.Organization{}, builder.WithPredicates(askedOrChanged)).

@@ -18,17 +18,24 @@ type reading struct {
 	wait time.Duration
 	// handled is the request for a whole reading that was answered.
 	handled string
+	// read says that the organization was read whole now.
+	read bool
+	// undeclared is nil until it was looked for.
+	undeclared *undeclared
 }
 
 // observe connects with what the Secret holds now and, when that is due, reads the organization whole.
 func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Organization) (reading, error) {
+	if paused(org) {
+		return reading{}, isPaused()
+	}
 	object := client.ObjectKeyFromObject(org)
 	cred, err := r.credential(ctx, org)
 	if err != nil {
 		return reading{}, err
 	}
 	interval := org.Spec.ResyncInterval.Duration
-	conn, err := r.Connections.Connect(object, cred, terms{interval, int(org.Spec.RequestsPerMinute)})
+	conn, err := r.Connections.Connect(object, cred, terms{interval, int(org.Spec.RequestsPerMinute), org.Generation})
 	if err != nil {
 		return reading{}, credentialInvalid(org, err)
 	}
@@ -58,7 +65,7 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 	r.Connections.Read(object, wait)
 	log.FromContext(ctx).V(1).Info("read the organization whole", "users", conn.roster.Counts().Total, "next", wait.String())
 	conn, _ = r.Connections.For(object)
-	return reading{conn: conn, wait: wait, handled: requested}, nil
+	return reading{conn: conn, wait: wait, handled: requested, read: true}, nil
 }
 
 // priority lets the first reading go before, and later ones come after, what people wait for.

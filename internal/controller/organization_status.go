@@ -29,6 +29,7 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 	if id := reading.conn.organizationID; id != "" {
 		status.OrganizationID = id
 	}
+	setUndeclared(org, reading.undeclared)
 	counts := reading.conn.roster.Counts()
 	status.Users = &v1alpha1.UserCounts{
 		Total: int32(counts.Total), Owners: int32(counts.Owners), Readers: int32(counts.Readers), //nolint:gosec // people
@@ -37,6 +38,21 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 	// The API server keeps whole seconds; more would differ from what it gives back, and be written again.
 	status.LastSyncTime = new((&metav1.Time{Time: reading.conn.roster.ReadAt()}).Rfc3339Copy())
 	return nil
+}
+
+func setUndeclared(org *v1alpha1.Organization, found *undeclared) {
+	if found == nil {
+		return
+	}
+	status := &org.Status
+	status.UndeclaredUsers, status.UndeclaredRoleAssignments = nil, nil
+	if org.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersIgnore {
+		status.UndeclaredUsers = new(int32(len(found.users))) //nolint:gosec // people
+	}
+	if org.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesIgnore {
+		status.UndeclaredRoleAssignments = new(int32(len(found.roles))) //nolint:gosec // people
+	}
+	status.Plan = planLines(found.left)
 }
 
 func (r *OrganizationReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.Organization) error {

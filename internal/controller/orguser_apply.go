@@ -20,14 +20,26 @@ func desired(user *v1alpha1.OrgUser) plan.DesiredUser {
 	}
 }
 
-// converge plans and applies. It returns the member as they are afterwards and the steps that were made.
-func (r *OrgUserReconciler) converge(ctx context.Context, user *v1alpha1.OrgUser, m member) (member, []plan.Step, error) {
+// progress is what became of a plan.
+type progress struct {
+	// done are the steps that were made, left those that Observe or the guard leaves undone.
+	done, left []plan.Step
+}
+
+// converge plans and applies. It returns the member as they are afterwards.
+func (r *OrgUserReconciler) converge(ctx context.Context, user *v1alpha1.OrgUser, m member) (member, progress, error) {
 	steps := plan.User(desired(user), m.observed())
+	if m.conn.observeOnly {
+		return m, progress{left: steps}, observedOnly(steps)
+	}
+	if err := ensureFinalizer(ctx, r.Client, user); err != nil {
+		return m, progress{}, err
+	}
 	if !slices.ContainsFunc(steps, func(s plan.Step) bool { return s.DemotesOwner }) {
 		return r.apply(ctx, user, m, steps)
 	}
-	// A change of an owner is made one at a time, and on a fresh look.
-	var done []plan.Step
+	// A change of an owner is made one at a time, on a fresh look, and if the guard lets it pass.
+	var made progress
 	err := m.conn.exclusively(ctx, func() error {
 		fresh, found, err := m.conn.roster.Fresh(ctx, m.conn.api, m.user.ID)
 		if err != nil {
@@ -37,19 +49,29 @@ func (r *OrgUserReconciler) converge(ctx context.Context, user *v1alpha1.OrgUser
 			return notAMember(who(user))
 		}
 		m.user = fresh
-		m, done, err = r.apply(ctx, user, m, plan.User(desired(user), m.observed()))
+		steps := plan.User(desired(user), m.observed())
+		for _, step := range steps {
+			if !step.DemotesOwner {
+				continue
+			}
+			if _, err := r.gate().ask(ctx, m.conn, user, step); err != nil {
+				made.left = steps
+				return refusing(r.Connections, m.conn, err)
+			}
+		}
+		m, made, err = r.apply(ctx, user, m, steps)
 		return err
 	})
-	return m, done, err
+	return m, made, err
 }
 
 // apply makes the steps and looks whether they were taken over.
-func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m member, steps []plan.Step) (member, []plan.Step, error) {
-	var done []plan.Step
+func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m member, steps []plan.Step) (member, progress, error) {
+	var made progress
 	for _, step := range steps {
 		updated, err := m.conn.api.UpdateUser(ctx, m.user.ID, updateOf(step))
 		if err != nil {
-			return m, done, r.failed(ctx, m, err)
+			return m, made, r.failed(ctx, m, err)
 		}
 		log.FromContext(ctx).Info("updated user", "userID", m.user.ID, "change", step.String())
 		m.user = updated
@@ -57,15 +79,19 @@ func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m
 		if user.Spec.RoleID != "" {
 			m.conn.roster.ForgetAssignments(m.user.ID)
 			if m, err = r.complete(ctx, user, m); err != nil {
-				return m, done, err
+				return m, made, err
 			}
 		}
-		done = append(done, step)
+		made.done = append(made.done, step)
+		if m.user.Role == plan.RoleOwner {
+			// One who is held because of too few owners may go on now.
+			defer r.Connections.Nudge(m.conn)
+		}
 	}
-	if left := plan.User(desired(user), m.observed()); len(done) > 0 && len(left) > 0 {
-		return m, done, notTakenOver(sentences(left))
+	if left := plan.User(desired(user), m.observed()); len(made.done) > 0 && len(left) > 0 {
+		return m, made, notTakenOver(sentences(left))
 	}
-	return m, done, nil
+	return m, made, nil
 }
 
 // failed keeps what a failed change teaches: a lost answer means that the user must be looked at before the

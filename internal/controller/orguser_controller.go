@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // OrgUserReconciler keeps one member of the organization as their OrgUser declares them.
@@ -20,6 +19,8 @@ type OrgUserReconciler struct {
 	Connections *Connections
 	Events      events.EventRecorder
 }
+
+func (r *OrgUserReconciler) gate() gate { return gate{r.Client, r.Live, r.Connections, r.Events} }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers/status,verbs=patch
@@ -39,21 +40,18 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	}
 	before := user.DeepCopy()
 
-	var done []plan.Step
+	var made progress
 	member, err := r.observe(ctx, user)
 	if err == nil {
-		err = ensureFinalizer(ctx, r.Client, user)
-	}
-	if err == nil {
-		member, done, err = r.converge(ctx, user, member)
+		member, made, err = r.converge(ctx, user, member)
 	}
 
 	result := outcomeOf(err, "the organization has this user as declared")
-	setOrgUserStatus(user, member, result)
+	setOrgUserStatus(user, member, made.left, result)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(user, before, done)
+	r.tell(user, before, made.done)
 	return result.result, result.err
 }
 

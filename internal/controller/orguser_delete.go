@@ -6,10 +6,8 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
@@ -36,11 +34,15 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 		return ctrl.Result{}, nil
 	}
 	result := outcomeOf(err, "")
+	var left []plan.Step
+	if result.reason == v1alpha1.ReasonHeld {
+		left = plan.Removal(plan.ObservedUser{ID: user.Status.UserID, Email: user.Status.Email})
+	}
 	if result.state != keep {
 		result.message = fmt.Sprintf("the removal of %s waits: %s. To let the object go and leave the person in the organization, set spec.deletionPolicy to Retain",
 			who(user), result.message)
 	}
-	setOrgUserStatus(user, member{}, result)
+	setOrgUserStatus(user, member{}, left, result)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -49,6 +51,9 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 
 // leave decides whether the person leaves with the object, and removes them if so.
 func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
+	if paused(user) {
+		return farewell{}, isPaused()
+	}
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
 		return retained(who(user), "spec.deletionPolicy is Retain"), nil
 	}
@@ -58,6 +63,9 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {
 		return farewell{}, err
+	}
+	if conn.observeOnly {
+		return retained(who(user), "the Organization's mode is Observe"), nil
 	}
 	userID := user.Status.UserID
 	if userID == "" {
@@ -98,17 +106,19 @@ func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *
 	if len(heirs) > 0 {
 		return retained(who(user), fmt.Sprintf("OrgUser %s/%s declares the same person", heirs[0].Namespace, heirs[0].Name)), nil
 	}
-	// The look at the surroundings comes last: between it and the call nothing else is waited for.
-	if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
-		return retained(who(user), why), err
-	}
 	for _, step := range plan.Removal(member{user: fresh}.observed()) {
-		err := conn.api.DeleteUser(ctx, step.UserID)
-		if err != nil && !openai.IsNotFound(err) {
+		ticket, err := r.gate().ask(ctx, conn, user, step)
+		if err != nil {
 			return farewell{}, err
 		}
-		log.FromContext(ctx).Info("removed user", "userID", step.UserID, "change", step.String())
-		conn.roster.Drop(step.UserID)
+		// The look at the surroundings comes last: after it only the removal is counted, which fails if the
+		// Organization changed meanwhile.
+		if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
+			return retained(who(user), why), err
+		}
+		if err := ticket.remove(ctx, conn); err != nil {
+			return farewell{}, err
+		}
 	}
 	return farewell{"Removed", fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,6 +32,9 @@ func (m member) observed() plan.ObservedUser {
 // observe finds the member that the OrgUser declares. The error is a fact where there is none, or where
 // another object acts for them.
 func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (member, error) {
+	if paused(user) {
+		return member{}, isPaused()
+	}
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {
 		return member{}, err
@@ -67,18 +69,22 @@ func (r *OrgUserReconciler) complete(ctx context.Context, user *v1alpha1.OrgUser
 // connect returns the way to the organization of an object. While there is none, an object that was ready
 // stays as it is: nothing is known against it, and a restart of the manager must not turn everything red.
 func connect(ctx context.Context, reader client.Reader, connections *Connections, object client.Object, conditions []metav1.Condition, observed int64) (*connection, error) {
-	name := organizationOf(object)
-	if conn, ok := connections.For(name); ok {
-		return conn, nil
-	}
-	if object.GetDeletionTimestamp().IsZero() && settled(conditions, observed, object.GetGeneration()) {
-		return nil, errAsItWas
-	}
-	err := reader.Get(ctx, name, &v1alpha1.Organization{})
+	name, org := organizationOf(object), &v1alpha1.Organization{}
+	err := reader.Get(ctx, name, org)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
-	return nil, organizationNotReady(name, !apierrors.IsNotFound(err))
+	if conn, ok := connections.For(name); ok && err == nil && !paused(org) {
+		conn.observeOnly = org.Spec.Mode == v1alpha1.ModeObserve
+		return conn, nil
+	}
+	switch {
+	case object.GetDeletionTimestamp().IsZero() && settled(conditions, observed, object.GetGeneration()):
+		return nil, errAsItWas
+	case err == nil && paused(org):
+		return nil, organizationPaused(name)
+	}
+	return nil, organizationNotReady(name, err == nil)
 }
 
 // findOne finds the one user with the key, or says which fact stands against it.

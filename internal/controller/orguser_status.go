@@ -11,7 +11,8 @@ import (
 )
 
 // setOrgUserStatus writes down the member as they are and what the reconcile came to.
-func setOrgUserStatus(user *v1alpha1.OrgUser, m member, o outcome) {
+// left are the steps that are planned and not made.
+func setOrgUserStatus(user *v1alpha1.OrgUser, m member, left []plan.Step, o outcome) {
 	status := &user.Status
 	if m.user.ID != "" {
 		status.UserID, status.Name, status.Email = m.user.ID, m.user.Name, m.user.Email
@@ -25,6 +26,7 @@ func setOrgUserStatus(user *v1alpha1.OrgUser, m member, o outcome) {
 	if o.state == keep {
 		return
 	}
+	status.Plan = planLines(left)
 	if o.reason == v1alpha1.ReasonNotAMember {
 		*status = v1alpha1.OrgUserStatus{Conditions: status.Conditions}
 	}

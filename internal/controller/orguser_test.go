@@ -102,20 +102,20 @@ var _ = Describe("An OrgUser", func() {
 	})
 
 	It("shows what the API refuses in the API's words, and asks again when the spec changes and at each resync", func(ctx context.Context) {
-		w := newWorld(ctx, ada)
-		user := w.orgUser("ada", role("reader"))
+		w := newWorld(ctx, ada, openaitest.User{Email: "scim@example.com", Role: "reader", IsSCIMManaged: true})
+		user := w.orgUser("scim", role("owner"))
 		w.create(user)
 		w.expectStalled(user, "Rejected", "the API refused the change")
-		Expect(w.message(user)).To(ContainSubstring("owner"))
+		Expect(w.message(user)).To(ContainSubstring("managed through SCIM"))
+		Expect(user.Status.ScimManaged).To(BeTrue())
 		Expect(w.mutationsTried()).To(HaveLen(1))
 		w.resync()
 		Eventually(w.mutationsTried).Should(HaveLen(2))
 		w.quiet()
 		Expect(w.mutationsTried()).To(HaveLen(2), "and not before the next resync")
-		w.sim.AddUser(openaitest.User{Email: "second@example.com", Role: "owner"})
-		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.TechnicalLevel = new("expert") })
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role, user.Spec.TechnicalLevel = "", new("expert") })
 		w.expectReady(user)
-		Expect(w.member("ada@example.com").Role).To(Equal("reader"))
+		Expect(w.member("scim@example.com").TechnicalLevel).To(Equal("expert"))
 	})
 
 	It("looks afresh before it changes an owner", func(ctx context.Context) {
@@ -124,7 +124,10 @@ var _ = Describe("An OrgUser", func() {
 		w.create(w.orgUser("ada", role("reader")))
 		w.expectReady(w.orgUser("ada"))
 		id := w.member("ada@example.com").ID
-		Expect(w.callsIn()).To(Equal([]string{"GET /organization/users/{id} " + id, "POST /organization/users/{id} " + id}))
+		other := w.member("second@example.com").ID
+		Expect(w.callsIn()).To(Equal([]string{
+			"GET /organization/users/{id} " + id, "GET /organization/users/{id} " + other, "POST /organization/users/{id} " + id,
+		}), "also at the owner who is to stay")
 	})
 
 	Describe("that is deleted", func() {

@@ -28,7 +28,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	recorder := mgr.GetEventRecorder("rollcall")
 	if err := (&OrganizationReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections,
-		Metrics: options.Metrics, AllowInsecureBaseURL: options.AllowInsecureBaseURL,
+		Metrics: options.Metrics, AllowInsecureBaseURL: options.AllowInsecureBaseURL, Events: recorder,
 	}).SetupWithManager(mgr, options.Workers); err != nil {
 		return err
 	}

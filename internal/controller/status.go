@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // setConditions writes an outcome into the conditions. Ready is always there; Reconciling and Stalled only
@@ -48,6 +50,36 @@ func cut(message string, most int) string {
 		most--
 	}
 	return message[:most] + "..."
+}
+
+// planLines renders steps for status.plan.
+func planLines(steps []plan.Step) []string {
+	var lines []string
+	for i, step := range steps {
+		if i == maxPlanLines-1 && len(steps) > maxPlanLines {
+			return append(lines, fmt.Sprintf("and %d more", len(steps)-i))
+		}
+		lines = append(lines, cut(step.String(), maxPlanLine))
+	}
+	return lines
+}
+
+const (
+	maxPlanLines = 50
+	maxPlanLine  = 1000
+)
+
+// heldAlready says whether the status says already that the guard holds the object.
+func heldAlready(object client.Object) bool {
+	var conditions []metav1.Condition
+	switch o := object.(type) {
+	case *v1alpha1.OrgUser:
+		conditions = o.Status.Conditions
+	case *v1alpha1.Organization:
+		return len(o.Status.Plan) > 0
+	}
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonHeld
 }
 
 // patchStatus writes the status if it differs from what it was.

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
@@ -68,10 +69,17 @@ func (s *AssignmentSweep) wanted(ctx context.Context, conn *connection, userID s
 		return len(bindings) > 0, err
 	}
 	users, err := find.orgUsersOf(ctx, siblings, keys)
+	if err != nil {
+		return false, err
+	}
 	for _, user := range users {
-		if user.Spec.RoleID != "" {
-			return true, err
+		org := &v1alpha1.Organization{}
+		if err := s.Get(ctx, organizationOf(user), org); client.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if user.Spec.RoleID != "" || org.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesIgnore && org.Name != "" {
+			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }

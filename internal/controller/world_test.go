@@ -15,6 +15,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -42,8 +43,16 @@ type world struct {
 // newWorld makes a namespace and an organization with the given people, and starts a manager.
 func newWorld(ctx context.Context, people ...openaitest.User) *world {
 	GinkgoHelper()
+	return newWorldWith(ctx, func(*v1alpha1.OrganizationSpec) {}, people...)
+}
+
+// newWorldWith is newWorld with other rules.
+func newWorldWith(ctx context.Context, rules func(*v1alpha1.OrganizationSpec), people ...openaitest.User) *world {
+	GinkgoHelper()
 	w := emptyWorld(ctx, people...)
-	w.create(w.secret(), w.organization())
+	org := w.organization()
+	rules(&org.Spec)
+	w.create(w.secret(), org)
 	w.startManager()
 	w.expectReady(w.organization())
 	return w
@@ -103,6 +112,8 @@ func (w *world) organization() *v1alpha1.Organization {
 		Spec: v1alpha1.OrganizationSpec{
 			AdminKeySecretRef: v1alpha1.SecretKeyReference{Name: secretName},
 			RequestsPerMinute: 100000,
+			// The stories of the guard set narrower rules.
+			Guard: v1alpha1.Guard{MinOwners: 1, MaxRemovals: new(intstr.FromString("100%"))},
 		},
 	}
 }
@@ -152,8 +163,11 @@ func edit[T client.Object](w *world, object T, change func(T)) {
 		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
+		before, ok := object.DeepCopyObject().(client.Object)
+		Expect(ok).To(BeTrue())
 		change(object)
-		return admin.Update(w.ctx, object)
+		// Only what was changed is sent: a whole object would come back with its durations spelt otherwise.
+		return admin.Patch(w.ctx, object, client.MergeFrom(before))
 	}).Should(Succeed())
 }
 

@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // Holding says how a user has a role.
 type Holding string
@@ -42,8 +39,6 @@ func Binding(role Role, declared, released []Holder) []Step {
 		}
 		seen[holder.UserID] = true
 	}
-	slices.SortFunc(steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.UserID, b.UserID))
-	})
+	slices.SortFunc(steps, Compare)
 	return steps
 }

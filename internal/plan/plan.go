@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -78,6 +79,20 @@ type Step struct {
 	Role Role
 	// DemotesOwner says that an owner would be no owner afterwards, or may not be.
 	DemotesOwner bool
+}
+
+// Target is what a step is about, comparable.
+type Target struct {
+	Verb           Verb
+	UserID, RoleID string
+}
+
+// Target is what the step is about.
+func (s Step) Target() Target { return Target{s.Verb, s.UserID, s.Role.ID} }
+
+// Compare orders steps: first those that give, then those that take, each by user and role.
+func Compare(a, b Step) int {
+	return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Role.ID, b.Role.ID))
 }
 
 // String says what the step does, for people.

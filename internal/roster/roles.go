@@ -55,6 +55,7 @@ func (r *Roster) listAssignments(ctx context.Context, api API, userID string) ([
 			if current {
 				_, again := r.assignments[userID]
 				r.assignments[userID] = assignments{roles: roles, listedAt: begun, again: again}
+				delete(r.wanted, userID)
 			}
 			r.mu.Unlock()
 			if current {
@@ -101,6 +102,7 @@ func (r *Roster) ForgetAssignments(userID string) {
 	defer r.mu.Unlock()
 	r.edits[userID]++
 	delete(r.assignments, userID)
+	delete(r.wanted, userID)
 }
 
 func (r *Roster) keysOf(userID string) []Key {
@@ -122,12 +124,24 @@ func (r *Roster) ExpireAssignments() {
 	}
 }
 
+// WantAssignments has the user's roles listed soon, if they are not known.
+func (r *Roster) WantAssignments(userID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted[userID] = true
+}
+
 // DueAssignments returns the users whose roles are to be listed now. Roles that were first listed together,
 // as after a start, are listed again spread over the second half of the interval, and keep that distance.
 func (r *Roster) DueAssignments(interval time.Duration) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var due []string
+	for id := range r.wanted {
+		if _, ok := r.assignments[id]; !ok {
+			due = append(due, id)
+		}
+	}
 	for id, known := range r.assignments {
 		wait := interval
 		if !known.again {

@@ -4,6 +4,7 @@ package roster
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +64,7 @@ type Roster struct {
 	touched map[string]bool     // users learnt of while a whole reading is under way; nil when none is
 
 	assignments map[string]assignments // by user ID
+	wanted      map[string]bool        // users whose assignments are to be listed soon
 	edits       map[string]int         // of a user's assignments, by rollcall: a list begun before is outdated
 	listing     singleflight.Group     // role lists under way, by user ID; "" is the organization's roles
 	roles       []openai.Role
@@ -77,7 +79,7 @@ func New(now func() time.Time, onChange func([]Key)) *Roster {
 		reading: make(chan struct{}, 1),
 		users:   map[string]openai.User{}, byEmail: map[string][]string{},
 		absent: map[Key]bool{}, doubted: map[string]bool{},
-		assignments: map[string]assignments{}, edits: map[string]int{},
+		assignments: map[string]assignments{}, wanted: map[string]bool{}, edits: map[string]int{},
 	}
 }
 
@@ -113,6 +115,27 @@ func (r *Roster) Counts() Counts {
 		}
 	}
 	return counts
+}
+
+// Owners returns the IDs of the users who were owners when last seen, sorted.
+func (r *Roster) Owners() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var owners []string
+	for id, user := range r.users {
+		if user.Role == "owner" {
+			owners = append(owners, id)
+		}
+	}
+	slices.Sort(owners)
+	return owners
+}
+
+// Users returns everybody as last seen, sorted by ID.
+func (r *Roster) Users() []openai.User {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.users), func(a, b openai.User) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // Refresh reads the organization whole, unless the last reading began less than maxAge ago or, with one
@@ -203,6 +226,7 @@ func (r *Roster) drop(id string) []Key {
 	delete(r.users, id)
 	delete(r.doubted, id)
 	delete(r.assignments, id)
+	delete(r.wanted, id)
 	delete(r.edits, id)
 	return Keys(known)
 }

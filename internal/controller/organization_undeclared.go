@@ -1,0 +1,195 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// undeclared is what the organization has and no object declares.
+type undeclared struct {
+	// users and roles are the steps that would remove it.
+	users, roles []plan.Step
+	// resolved says that every object was matched, so that nobody is called undeclared for a typo.
+	resolved bool
+	// left are the steps that Observe or the guard leaves undone.
+	left []plan.Step
+}
+
+// sightings is how many whole readings in a row must have found something undeclared before it is removed.
+const sightings = 2
+
+// tidy looks for what is undeclared and, where the spec says so, removes it.
+func (r *OrganizationReconciler) tidy(ctx context.Context, org *v1alpha1.Organization, reading *reading) error {
+	policy := org.Spec.Undeclared
+	conn := reading.conn
+	siblings := r.Connections.Siblings(conn)
+	found, err := r.findUndeclared(ctx, org, conn, siblings)
+	if err != nil {
+		return err
+	}
+	reading.undeclared = &found
+	var steps []plan.Step
+	if policy.Users == v1alpha1.UndeclaredUsersRemove {
+		steps = append(steps, found.users...)
+	}
+	if policy.RoleAssignments == v1alpha1.UndeclaredRolesUnassign {
+		steps = append(steps, found.roles...)
+	}
+	if policy.Users == v1alpha1.UndeclaredUsersRemove || policy.RoleAssignments == v1alpha1.UndeclaredRolesUnassign {
+		if len(siblings) > 1 {
+			return sharedOrganization(org, siblings)
+		}
+	}
+	if org.Spec.Mode == v1alpha1.ModeObserve {
+		found.left = steps
+		return nil
+	}
+	if !found.resolved {
+		steps = nil
+	}
+	ripe := r.Connections.Sighted(conn.object, steps, reading.read)
+	return r.remove(ctx, org, conn, &found, ripe)
+}
+
+// findUndeclared compares the roster with all objects of the organization.
+func (r *OrganizationReconciler) findUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, siblings []types.NamespacedName) (undeclared, error) {
+	found := undeclared{}
+	declared, resolved, err := r.declared(ctx, conn, siblings)
+	if err != nil {
+		return found, err
+	}
+	found.resolved = resolved && len(declared) > 0
+	if org.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersIgnore {
+		for _, user := range conn.roster.Users() {
+			if declared[user.ID] == nil && removable(user) {
+				found.users = append(found.users, plan.Removal(member{user: user}.observed())...)
+			}
+		}
+	}
+	if org.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesIgnore {
+		found.roles, err = r.undeclaredRoles(ctx, conn, siblings, declared)
+	}
+	return found, err
+}
+
+// removable says whether a user may be counted and removed as undeclared.
+func removable(user openai.User) bool {
+	return !user.IsServiceAccount && !user.IsSCIMManaged && !user.IsDefault
+}
+
+// declared returns the members whom OrgUsers declare, by ID, and whether each OrgUser was matched with one.
+func (r *OrganizationReconciler) declared(ctx context.Context, conn *connection, siblings []types.NamespacedName) (map[string]*v1alpha1.OrgUser, bool, error) {
+	declared, resolved := map[string]*v1alpha1.OrgUser{}, true
+	for _, sibling := range siblings {
+		users, err := finder{r.Client}.orgUsers(ctx, sibling.Namespace, byOrganization, sibling.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range users {
+			members := conn.roster.Known(personOf(&users[i]))
+			resolved = resolved && len(members) == 1
+			for _, m := range members {
+				declared[m.ID] = &users[i]
+			}
+		}
+	}
+	return declared, resolved, nil
+}
+
+// undeclaredRoles returns the direct assignments of roles that are not predefined, to declared users, that
+// neither a binding nor an OrgUser's roleID declares. Users whose roles are not known yet are listed soon.
+func (r *OrganizationReconciler) undeclaredRoles(ctx context.Context, conn *connection, siblings []types.NamespacedName, declared map[string]*v1alpha1.OrgUser) ([]plan.Step, error) {
+	var steps []plan.Step
+	for id, orgUser := range declared {
+		if !conn.roster.KnowsAssignments(id) {
+			conn.roster.WantAssignments(id)
+			continue
+		}
+		known := conn.roster.Known(roster.IDKey(id))
+		assignments, err := conn.roster.Assignments(ctx, conn.api, id)
+		if err != nil || len(known) == 0 {
+			return nil, err
+		}
+		bindings, err := finder{r.Client}.bindingsOf(ctx, siblings, roster.Keys(known[0]))
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range assignments {
+			isDeclared := slices.ContainsFunc(bindings, func(b *v1alpha1.OrgUserRoleBinding) bool {
+				return b.Spec.RoleRef.ID == a.RoleID || b.Spec.RoleRef.ID == "" && b.Spec.RoleRef.Name == a.RoleName
+			})
+			if !a.Predefined && !a.Inherited && !isDeclared && orgUser.Spec.RoleID != a.RoleID {
+				steps = append(steps, plan.Step{
+					Verb: plan.Unassign, UserID: id, Who: displayName(known[0]), Role: plan.Role{ID: a.RoleID, Name: a.RoleName},
+				})
+			}
+		}
+	}
+	slices.SortFunc(steps, plan.Compare)
+	return steps, nil
+}
+
+// remove carries out the steps that are ripe. What the guard holds is left for later.
+func (r *OrganizationReconciler) remove(ctx context.Context, org *v1alpha1.Organization, conn *connection, found *undeclared, ripe []plan.Step) error {
+	var held error
+	for i, step := range ripe {
+		err := conn.exclusively(ctx, func() error { return r.removeOne(ctx, org, conn, step) })
+		switch {
+		case isHeld(err):
+			found.left = append(found.left, step)
+			held = err
+		case openai.IsRejected(err):
+			r.Events.Eventf(org, nil, "Warning", v1alpha1.ReasonRejected, string(step.Verb), "%s: %s", step, describe(err))
+		case err != nil:
+			found.left = append(found.left, ripe[i:]...)
+			return refusing(r.Connections, conn, err)
+		}
+	}
+	return held
+}
+
+// removeOne looks at everything afresh and makes one step.
+func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) error {
+	if step.Verb == plan.Unassign {
+		if why, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || why != "" {
+			return err
+		}
+		if after, err := unassign(ctx, conn, step); err != nil || after != plan.NotHeld {
+			return err
+		}
+	} else {
+		fresh, there, err := conn.roster.Fresh(ctx, conn.api, step.UserID)
+		if err != nil || !there || !removable(fresh) || displayName(fresh) != step.Who {
+			return err
+		}
+		declaring, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(fresh))
+		if err != nil || len(declaring) > 0 {
+			return err
+		}
+		ticket, err := r.gate().ask(ctx, conn, org, plan.Removal(member{user: fresh}.observed())[0])
+		if err != nil {
+			return err
+		}
+		if ticket.organization.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersRemove {
+			return errAsItWas
+		}
+		if why, err := teardown(ctx, r.Live, org, orgUserCRD); err != nil || why != "" {
+			return err
+		}
+		if err := ticket.remove(ctx, conn); err != nil {
+			return err
+		}
+	}
+	ctrl.LoggerFrom(ctx).Info("removed what no object declares", "userID", step.UserID, "change", step.String())
+	r.Events.Eventf(org, nil, "Normal", "UndeclaredRemoved", string(step.Verb), "%s: no object declares it", step)
+	return nil
+}
