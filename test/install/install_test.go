@@ -298,7 +298,7 @@ func status(url, token string) func() int {
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the manager signs its own
 	}}
 	return func() int {
-		request, err := http.NewRequest(http.MethodGet, url, nil)
+		request, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 		Expect(err).NotTo(HaveOccurred())
 		if token != "" {
 			request.Header.Set("Authorization", "Bearer "+token)
