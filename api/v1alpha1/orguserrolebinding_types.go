@@ -26,7 +26,6 @@ type RoleReference struct {
 
 // Subject names one user.
 //
-// +structType=atomic
 // +kubebuilder:validation:XValidation:rule="[has(self.orgUser), has(self.email), has(self.userID)].filter(x, x).size() == 1",message="set exactly one of orgUser, email and userID"
 type Subject struct {
 	// orgUser is the name of an OrgUser in the same namespace, of the same
@@ -68,9 +67,17 @@ type OrgUserRoleBindingSpec struct {
 
 	// subjects are the users who have the role, each named once, at most 1000.
 	// Empty: nobody.
+	// ---
+	// The list is atomic, since server-side apply knows no set of objects. What a set
+	// would see to, three rules do: they compare the pieces 0-329, 330-669 and
+	// 670-999 two at a time, because comparing 1000 at once costs more than the API
+	// server allows one rule.
 	// +required
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:XValidation:rule="self.map(s, has(s.orgUser) ? s.orgUser : has(s.email) ? s.email : has(s.userID) ? s.userID + '/' : '/').slice(0, self.size() > 670 ? 670 : self.size()).distinct().size() == (self.size() > 670 ? 670 : self.size())",message="subjects must name each user once; take the repeated entry out"
+	// +kubebuilder:validation:XValidation:rule="self.size() <= 670 || self.map(s, has(s.orgUser) ? s.orgUser : has(s.email) ? s.email : has(s.userID) ? s.userID + '/' : '/').slice(330, self.size()).distinct().size() == self.size() - 330",message="subjects must name each user once; take the repeated entry out"
+	// +kubebuilder:validation:XValidation:rule="self.size() <= 670 || (self.map(s, has(s.orgUser) ? s.orgUser : has(s.email) ? s.email : has(s.userID) ? s.userID + '/' : '/').slice(0, 330) + self.map(s, has(s.orgUser) ? s.orgUser : has(s.email) ? s.email : has(s.userID) ? s.userID + '/' : '/').slice(670, self.size())).distinct().size() == self.size() - 340",message="subjects must name each user once; take the repeated entry out"
 	Subjects []Subject `json:"subjects"`
 
 	// deletionPolicy says what deleting this object does. Delete unassigns the

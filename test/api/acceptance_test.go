@@ -54,6 +54,8 @@ var _ = Describe("The API server accepts", func() {
 		Entry("one person named in two ways, which rollcall tells apart from live data only", binding, `spec: {subjects: [{orgUser: ada}, {email: ada@example.com}]}`),
 		Entry("subjects of the greatest length", binding, `spec: {subjects: [{orgUser: `+chars(253)+`}, {email: `+address(254)+`}, {userID: `+chars(128)+`}]}`),
 		Entry("1000 subjects", binding, `spec: {subjects: `+subjects(1000)+`}`),
+		Entry("1000 subjects of the greatest length", binding, `spec: {subjects: `+longSubjects(1000)+`}`),
+		Entry("an OrgUser and a user ID of the same letters", binding, `spec: {subjects: [{orgUser: ada}, {userID: ada}]}`),
 		Entry("nobody", binding, `spec: {subjects: []}`),
 		Entry("assignments that stay when the object goes", binding, `spec: {deletionPolicy: Retain}`),
 	)

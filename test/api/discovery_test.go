@@ -66,6 +66,13 @@ var _ = Describe("kubectl", Ordered, func() {
 			Equal([]string{"shown", "False", "NotAMember", "ada.lovelace@example.com", "owner"}))
 	})
 
+	It("applies the samples by server-side apply, as Flux does, and again as another manager", func(ctx SpecContext) {
+		const samples = "../../config/samples"
+		Expect(kubectl(ctx, "apply", "--server-side", "--kustomize="+samples)).NotTo(ContainSubstring("Warning"))
+		Expect(kubectl(ctx, "apply", "--server-side", "--kustomize="+samples, "--field-manager=other")).NotTo(ContainSubstring("Warning"))
+		Expect(kubectl(ctx, "diff", "--server-side", "--kustomize="+samples, "--field-manager=other")).To(BeEmpty())
+	})
+
 	It("explains every kind and field", func(ctx SpecContext) {
 		for _, crd := range crds() {
 			explained := kubectl(ctx, "explain", crd.Spec.Names.Plural+".spec", "--recursive")

@@ -8,6 +8,7 @@ const (
 	roleRefStays    = `roleRef is immutable; create a new OrgUserRoleBinding for the other role and delete this one`
 	bindingStays    = `organizationRef is immutable; create a new OrgUserRoleBinding for the other Organization`
 	oneSubject      = `set exactly one of orgUser, email and userID`
+	eachOnce        = `subjects must name each user once; take the repeated entry out`
 	orgUserName     = `orgUser must be the name of an OrgUser: lowercase letters, digits, '-' and '.' only, such as ada; for an address set email instead`
 	subjectInStatus = `status: {subjects: [{state: Assigned, subject: `
 )
@@ -51,8 +52,25 @@ func bindingRefusals() []refusal {
 			`spec.subjects: Required value`),
 		creating(binding, "1001 subjects", `spec: {subjects: `+subjects(1001)+`}`,
 			`spec.subjects: Too many: 1001: must have at most 1000 items`),
-		creating(binding, "one subject twice", `spec: {subjects: [{email: ada@example.com}, {email: ada@example.com}]}`,
-			`spec.subjects[1]: Duplicate value: {"email":"ada@example.com"}`),
+		creating(binding, "one OrgUser twice", `spec: {subjects: [{orgUser: ada}, {email: ada@example.com}, {orgUser: ada}]}`,
+			`spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one email twice", `spec: {subjects: [{email: ada@example.com}, {email: ada@example.com}]}`,
+			`spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one user ID twice", `spec: {subjects: [{userID: user-ada}, {userID: user-ada}]}`,
+			`spec.subjects: Invalid value: `+eachOnce),
+		// Long lists are compared in three pieces, two at a time, to stay below the API server's limit for one rule.
+		creating(binding, "one of 1000 subjects twice, in the first piece", `spec: {subjects: `+repeating(0, 329)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce, `spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one of 1000 subjects twice, in the second piece", `spec: {subjects: `+repeating(330, 669)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce, `spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one of 1000 subjects twice, in the third piece", `spec: {subjects: `+repeating(670, 999)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce, `spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one of 1000 subjects in the first and the second piece", `spec: {subjects: `+repeating(0, 669)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one of 1000 subjects in the second and the third piece", `spec: {subjects: `+repeating(330, 999)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce),
+		creating(binding, "one of 1000 subjects in the first and the third piece", `spec: {subjects: `+repeating(329, 670)+`}`,
+			`spec.subjects: Invalid value: `+eachOnce),
 		creating(binding, "an empty subject", `spec: {subjects: [{}]}`,
 			`spec.subjects[0]: Invalid value: `+oneSubject),
 		creating(binding, "a subject named in two ways", `spec: {subjects: [{orgUser: ada, email: ada@example.com}]}`,

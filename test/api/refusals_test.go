@@ -189,3 +189,20 @@ func subjects(n int) string {
 	}
 	return "[" + list.String() + "]"
 }
+
+// longSubjects is a YAML list of n subjects whose emails are as long as can be and differ at the end only, which
+// is what costs the API server most.
+func longSubjects(n int) string {
+	var list strings.Builder
+	for i := range n {
+		fmt.Fprintf(&list, "{email: %s%04d@example.com},", chars(254-len("0000@example.com")), i)
+	}
+	return "[" + list.String() + "]"
+}
+
+// repeating is a YAML list of 1000 subjects of which the one at index first stands again at index second.
+func repeating(first, second int) string {
+	list := strings.Split(strings.Trim(subjects(1000), "[,]"), ",")
+	list[second] = list[first]
+	return "[" + strings.Join(list, ",") + "]"
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// cluster is the API server, spoken to with as little around HTTP as can be: the floor is to be low, and what
+// bench itself does is not to take the CPU from what it measures.
+type cluster struct {
+	http *http.Client
+	host string
+}
+
+func newCluster(config *rest.Config) (*cluster, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	// The host of a configuration may come without https.
+	host, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{http: client, host: strings.TrimSuffix(host.String(), "/")}, nil
+}
+
+const mergePatch = "application/merge-patch+json"
+
+// do makes a request and returns the answer's body, which the caller closes.
+func (c *cluster) do(ctx context.Context, method, path, contentType string, body []byte) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.host+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("Accept", "application/json")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		defer response.Body.Close()
+		answer, _ := io.ReadAll(io.LimitReader(response.Body, 2048)) //nolint:errcheck // the status says enough
+		return nil, fmt.Errorf("the API server answered %s %s with %s: %s", method, path, response.Status, answer)
+	}
+	return response.Body, nil
+}
+
+// write makes a request whose answer is of no interest, but is read: the connection is to be used again.
+func (c *cluster) write(ctx context.Context, method, path, contentType string, body []byte) error {
+	answer, err := c.do(ctx, method, path, contentType, body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	_, err = io.Copy(io.Discard, answer)
+	return err
+}
+
+func (c *cluster) create(ctx context.Context, path string, manifest object) error {
+	return c.write(ctx, http.MethodPost, path, "application/json", encode(manifest))
+}
+
+func (c *cluster) patch(ctx context.Context, path string, patch object) error {
+	return c.write(ctx, http.MethodPatch, path, mergePatch, encode(patch))
+}
+
+// rollcallPath is the path of a collection of rollcall's kinds.
+func rollcallPath(namespace, resource string) string {
+	return fmt.Sprintf("/apis/%s/namespaces/%s/%s", v1alpha1.GroupVersion, namespace, resource)
+}
+
+func orgUserPath(namespace string, i int) string {
+	return rollcallPath(namespace, orgUsers) + "/" + nameOf(i)
+}
+
+// populate creates a namespace with so many OrgUsers.
+func (c *cluster) populate(ctx context.Context, say progress, namespace string, users int) error {
+	defer say.step("creating %d OrgUsers in namespace %s", users, namespace)()
+	if err := c.create(ctx, "/api/v1/namespaces", namespaceManifest(namespace)); err != nil {
+		return err
+	}
+	path := rollcallPath(namespace, orgUsers)
+	return forEach(ctx, users, 20, func(ctx context.Context, i int) error {
+		return c.create(ctx, path, orgUserManifest(i))
+	})
+}
+
+// forEach runs the function for 0 to total-1, so many at once, and ends at the first error.
+func forEach(ctx context.Context, total, concurrency int, run func(context.Context, int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	next := make(chan int)
+	group.Go(func() error {
+		defer close(next)
+		for i := range total {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range concurrency {
+		group.Go(func() error {
+			for i := range next {
+				if err := run(ctx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}

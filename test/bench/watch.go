@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// readiness watches the OrgUsers of a namespace become Ready. The same watch observes the manager and the
+// floor, so what it costs is in both.
+type readiness struct {
+	total int
+	done  chan struct{} // closed when all are Ready, or the watch has failed
+	stop  context.CancelFunc
+
+	mu          sync.Mutex
+	ready       map[string]bool
+	first, last time.Time
+	err         error
+}
+
+// watchReadiness begins to watch. stop ends it.
+func (c *cluster) watchReadiness(ctx context.Context, namespace string, total int) (*readiness, error) {
+	path := rollcallPath(namespace, orgUsers)
+	answer, err := c.do(ctx, http.MethodGet, path+"?limit=1", "", nil)
+	if err != nil {
+		return nil, err
+	}
+	var list metav1.PartialObjectMetadataList
+	err = json.NewDecoder(answer).Decode(&list)
+	answer.Close()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	stream, err := c.do(ctx, http.MethodGet, path+"?watch=1&resourceVersion="+list.ResourceVersion, "", nil)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	r := &readiness{total: total, done: make(chan struct{}), stop: stop, ready: make(map[string]bool, total)}
+	go func() {
+		defer stream.Close()
+		defer close(r.done)
+		r.follow(bufio.NewReaderSize(stream, 64<<10))
+	}()
+	return r, nil
+}
+
+// seen is what is read of a watch event.
+type seen struct {
+	Object struct {
+		Metadata struct {
+			Name       string `json:"name"`
+			Generation int64  `json:"generation"`
+		} `json:"metadata"`
+		Status struct {
+			ObservedGeneration int64              `json:"observedGeneration"`
+			Conditions         []metav1.Condition `json:"conditions"`
+		} `json:"status"`
+	} `json:"object"`
+}
+
+func (s *seen) isReady() bool {
+	for _, condition := range s.Object.Status.Conditions {
+		if condition.Type == v1alpha1.ConditionReady {
+			return condition.Status == metav1.ConditionTrue && s.Object.Status.ObservedGeneration == s.Object.Metadata.Generation
+		}
+	}
+	return false
+}
+
+func (r *readiness) follow(lines *bufio.Reader) {
+	for {
+		line, err := lines.ReadBytes('\n')
+		now := time.Now()
+		if err != nil {
+			r.fail(fmt.Errorf("the watch on the OrgUsers ended: %w", err))
+			return
+		}
+		if !bytes.Contains(line, []byte(v1alpha1.ReasonInSync)) {
+			continue // decoding is the expensive part
+		}
+		var event seen
+		if err := json.Unmarshal(line, &event); err != nil {
+			r.fail(fmt.Errorf("the watch on the OrgUsers sent something that is no event: %w", err))
+			return
+		}
+		if event.isReady() && r.note(event.Object.Metadata.Name, now) {
+			return
+		}
+	}
+}
+
+// note returns whether all are ready.
+func (r *readiness) note(name string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ready[name] {
+		r.ready[name], r.last = true, now
+	}
+	if len(r.ready) == 1 && r.first.IsZero() {
+		r.first = now
+	}
+	return len(r.ready) == r.total
+}
+
+func (r *readiness) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
+func (r *readiness) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.ready)
+}
+
+func (r *readiness) sinceLast(begun time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last.After(begun) {
+		return time.Since(r.last)
+	}
+	return time.Since(begun)
+}
+
+// patience is how long nothing may become Ready before bench gives up.
+const patience = 2 * time.Minute
+
+// wait returns when all are Ready. broken is closed when that will not happen any more; it may be nil.
+func (r *readiness) wait(ctx context.Context, broken <-chan struct{}) error {
+	begun := time.Now()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.done:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-broken:
+			return errors.New("the manager ended")
+		case <-ticker.C:
+			if r.sinceLast(begun) > patience {
+				return fmt.Errorf("%d of %d OrgUsers are Ready, and for %s no other has become so", r.count(), r.total, patience)
+			}
+		}
+	}
+}
