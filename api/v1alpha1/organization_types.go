@@ -50,8 +50,9 @@ type OrganizationSpec struct {
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
 
-	// mode: Enforce changes the organization where it differs from what is declared. Observe changes nothing:
-	// each object's status.plan says what would be done, and deleting an object releases it. Default: Enforce.
+	// mode: Enforce changes the organization where it differs from what is
+	// declared. Observe changes nothing: each object's status.plan says what would
+	// be done, and deleting an object releases it. Default: Enforce.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -80,16 +81,18 @@ const (
 
 // Guard limits what rollcall may do, whatever is declared.
 type Guard struct {
-	// minOwners is the number of owners below which rollcall never brings the organization: removals and
-	// demotions that would are held. From 1 to 1000. Default: 2.
+	// minOwners is the number of owners below which rollcall never brings the
+	// organization: removals and demotions that would are held. From 1 to 1000.
+	// Default: 2.
 	// +optional
 	// +kubebuilder:default=2
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MinOwners int32 `json:"minOwners,omitempty"`
 
-	// maxRemovals is how many users rollcall may remove in a window, as a number or as a percentage of all
-	// users, rounded up and at least 1. Further removals are held until the next window. Default: 10%.
+	// maxRemovals is how many users rollcall may remove in a window, as a number
+	// or as a percentage of all users, rounded up and at least 1. Further removals
+	// are held until the next window. Default: 10%.
 	// +optional
 	// +kubebuilder:default="10%"
 	// +kubebuilder:validation:XIntOrString
@@ -97,8 +100,8 @@ type Guard struct {
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? (int(self) >= 0 && int(self) <= 100000) : string(self).matches('^([1-9][0-9]?|100)%$')",message="maxRemovals must be a number from 0 to 100000, or a percentage from 1% to 100%, such as 10%"
 	MaxRemovals *intstr.IntOrString `json:"maxRemovals,omitempty"`
 
-	// window is the time in which maxRemovals counts; it begins with its first removal. From 1m to 720h.
-	// Default: 1h.
+	// window is the time in which maxRemovals counts; it begins with its first
+	// removal. From 1m to 720h. Default: 1h.
 	// +optional
 	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
@@ -134,18 +137,20 @@ const (
 
 // Undeclared says what becomes of what no object declares.
 type Undeclared struct {
-	// users that no OrgUser declares: Ignore; Report counts them in status.undeclaredUsers; Remove removes
-	// them, behind the guard, once two whole readings in a row have found them undeclared while every OrgUser
-	// was matched with a member. Service accounts, users who are managed through SCIM and the default user are
-	// never counted or removed. Default: Report.
+	// users that no OrgUser declares: Ignore; Report counts them in
+	// status.undeclaredUsers; Remove removes them, behind the guard, once two
+	// whole readings in a row have found them undeclared while every OrgUser was
+	// matched with a member. Service accounts, users who are managed through SCIM
+	// and the default user are never counted or removed. Default: Report.
 	// +optional
 	// +kubebuilder:default=Report
 	Users UndeclaredUsersPolicy `json:"users,omitempty"`
 
-	// roleAssignments are the direct assignments of roles that are not predefined, to users whom an OrgUser
-	// declares, that no OrgUserRoleBinding declares: Ignore; Report counts them in
-	// status.undeclaredRoleAssignments; Unassign takes them away, on the same conditions as users. Report and
-	// Unassign cost one role list a declared user and resync. Default: Ignore.
+	// roleAssignments are the direct assignments of roles that are not predefined,
+	// to users whom an OrgUser declares, that no OrgUserRoleBinding declares:
+	// Ignore; Report counts them in status.undeclaredRoleAssignments; Unassign
+	// takes them away, on the same conditions as users. Report and Unassign cost
+	// one role list a declared user and resync. Default: Ignore.
 	// +optional
 	// +kubebuilder:default=Ignore
 	RoleAssignments UndeclaredRolesPolicy `json:"roleAssignments,omitempty"`
@@ -181,7 +186,8 @@ type Removals struct {
 	// +required
 	WindowStart metav1.Time `json:"windowStart"`
 
-	// count is the number of removals in the window. Each is counted before it is made.
+	// count is the number of removals in the window. Each is counted before it is
+	// made.
 	// +required
 	Count int32 `json:"count"`
 }
@@ -207,12 +213,13 @@ type OrganizationStatus struct {
 	// +optional
 	DeclaredUsers *int32 `json:"declaredUsers,omitempty"`
 
-	// undeclaredUsers is the number of users that no OrgUser declares; unset with the policy Ignore.
+	// undeclaredUsers is the number of users that no OrgUser declares; unset with
+	// the policy Ignore.
 	// +optional
 	UndeclaredUsers *int32 `json:"undeclaredUsers,omitempty"`
 
-	// undeclaredRoleAssignments is the number of role assignments that no OrgUserRoleBinding declares; unset
-	// with the policy Ignore.
+	// undeclaredRoleAssignments is the number of role assignments that no
+	// OrgUserRoleBinding declares; unset with the policy Ignore.
 	// +optional
 	UndeclaredRoleAssignments *int32 `json:"undeclaredRoleAssignments,omitempty"`
 
@@ -220,8 +227,8 @@ type OrganizationStatus struct {
 	// +optional
 	Removals *Removals `json:"removals,omitempty"`
 
-	// plan says what would be done about undeclared users and role assignments and is not, because of the mode
-	// Observe or the guard. At most 50 lines.
+	// plan says what would be done about undeclared users and role assignments and
+	// is not, because of the mode Observe or the guard. At most 50 lines.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50

@@ -118,7 +118,8 @@ type OrgUserStatus struct {
 	// +optional
 	ScimManaged bool `json:"scimManaged,omitempty"`
 
-	// plan says what would be done and is not, because of the mode Observe or the guard.
+	// plan says what would be done and is not, because of the mode Observe or the
+	// guard.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50

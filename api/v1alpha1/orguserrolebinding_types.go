@@ -66,12 +66,10 @@ type OrgUserRoleBindingSpec struct {
 	RoleRef RoleReference `json:"roleRef"`
 
 	// subjects are the users who have the role, each named once, at most 1000.
-	// Empty: nobody.
-	// ---
-	// The list is atomic, since server-side apply knows no set of objects. What a set
-	// would see to, three rules do: they compare the pieces 0-329, 330-669 and
-	// 670-999 two at a time, because comparing 1000 at once costs more than the API
-	// server allows one rule.
+	// Empty: nobody. --- The list is atomic, since server-side apply knows no set
+	// of objects. What a set would see to, three rules do: they compare the pieces
+	// 0-329, 330-669 and 670-999 two at a time, because comparing 1000 at once
+	// costs more than the API server allows one rule.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -158,7 +156,8 @@ type OrgUserRoleBindingStatus struct {
 	// +kubebuilder:validation:MaxItems=4000
 	Subjects []SubjectStatus `json:"subjects,omitempty"`
 
-	// plan says what would be done and is not, because of the mode Observe or the guard.
+	// plan says what would be done and is not, because of the mode Observe or the
+	// guard.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50

@@ -24,6 +24,11 @@ var _ = Describe("The API server accepts", func() {
 		Entry("an interval with a fraction", organization, `spec: {resyncInterval: 0.5h}`),
 		Entry("an interval in milliseconds", organization, `spec: {resyncInterval: 45000ms}`),
 		Entry("an interval as Go writes it", organization, `spec: {resyncInterval: 10m0s}`),
+		Entry("no removals at all", organization, `spec: {guard: {maxRemovals: 0}}`),
+		Entry("a number of removals", organization, `spec: {guard: {maxRemovals: 25}}`),
+		Entry("all at once", organization, `spec: {guard: {maxRemovals: 100%, minOwners: 1, window: 1m}}`),
+		Entry("a long window", organization, `spec: {guard: {maxRemovals: 1%, minOwners: 1000, window: 720h}}`),
+		Entry("a look without a touch", organization, `spec: {mode: Observe, undeclared: {users: Remove, roleAssignments: Unassign}}`),
 		Entry("one request a minute", organization, `spec: {requestsPerMinute: 1}`),
 		Entry("100000 requests a minute", organization, `spec: {requestsPerMinute: 100000}`),
 		Entry("names of the greatest length", organization, `spec: {adminKeySecretRef: {name: `+chars(253)+`, key: `+chars(253)+`}}`),
@@ -109,6 +114,12 @@ var _ = Describe("What is left out", func() {
 		Entry("the key of the Secret", organization, ``, "spec.adminKeySecretRef.key", "api-key"),
 		Entry("the interval", organization, ``, "spec.resyncInterval", "10m"),
 		Entry("the pace", organization, ``, "spec.requestsPerMinute", int64(300)),
+		Entry("the mode", organization, ``, "spec.mode", "Enforce"),
+		Entry("the owners that stay", organization, ``, "spec.guard.minOwners", int64(2)),
+		Entry("the removals", organization, ``, "spec.guard.maxRemovals", "10%"),
+		Entry("the window, where another rule is set", organization, `spec: {guard: {minOwners: 3}}`, "spec.guard.window", "1h"),
+		Entry("what becomes of undeclared users", organization, ``, "spec.undeclared.users", "Report"),
+		Entry("what becomes of undeclared role assignments", organization, ``, "spec.undeclared.roleAssignments", "Ignore"),
 		Entry("an Organization's observedGeneration", organization, ``, "status.observedGeneration", int64(-1)),
 		Entry("an OrgUser's Organization", orgUser, ``, "spec.organizationRef.name", "default"),
 		Entry("an OrgUser's Organization, where organizationRef is empty", orgUser, `spec: {organizationRef: {}}`, "spec.organizationRef.name", "default"),
@@ -135,6 +146,8 @@ var _ = Describe("What is left out", func() {
 		Expect(org.Spec.AdminKeySecretRef.Key).To(Equal("api-key"))
 		Expect(org.Spec.ResyncInterval.Duration).To(Equal(10 * time.Minute))
 		Expect(org.Spec.RequestsPerMinute).To(BeEquivalentTo(300))
+		Expect(org.Spec.Guard.MinOwners).To(BeEquivalentTo(2))
+		Expect(org.Spec.Guard.Window.Duration).To(Equal(time.Hour))
 
 		user := &v1alpha1.OrgUser{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "go-"},

@@ -74,7 +74,7 @@ func rulesOf(path string, s *apiextensionsv1.JSONSchemaProps) []string {
 	}
 	for rule, set := range map[string]bool{
 		"pattern": s.Pattern != "", "minItems": s.MinItems != nil, "uniqueItems": s.UniqueItems, "multipleOf": s.MultipleOf != nil,
-		"oneOf": len(s.OneOf) > 0, "anyOf": len(s.AnyOf) > 0, "allOf": len(s.AllOf) > 0, "not": s.Not != nil,
+		"oneOf": len(s.OneOf) > 0, "anyOf": len(s.AnyOf) > 0 && !s.XIntOrString, "allOf": len(s.AllOf) > 0, "not": s.Not != nil,
 		"minProperties": s.MinProperties != nil, "maxProperties": s.MaxProperties != nil,
 	} {
 		if set {

@@ -1,10 +1,13 @@
 package api_test
 
 const (
-	secretName = `name must be the name of a Secret: lowercase letters, digits, '-' and '.' only, such as openai-admin-key`
-	secretKey  = `key must be a key of a Secret: letters, digits, '-', '_' and '.' only, such as api-key`
-	duration   = `resyncInterval must be a duration such as 30s, 10m or 1h30m`
-	interval   = `resyncInterval must be from 30s to 24h; to read the organization now, set the annotation openai.rollcall.dev/sync-requested-at instead`
+	secretName     = `name must be the name of a Secret: lowercase letters, digits, '-' and '.' only, such as openai-admin-key`
+	secretKey      = `key must be a key of a Secret: letters, digits, '-', '_' and '.' only, such as api-key`
+	duration       = `resyncInterval must be a duration such as 30s, 10m or 1h30m`
+	maxRemovals    = `maxRemovals must be a number from 0 to 100000, or a percentage from 1% to 100%, such as 10%`
+	windowDuration = `window must be a duration such as 30m, 1h or 24h`
+	windowRange    = `window must be from 1m to 720h`
+	interval       = `resyncInterval must be from 30s to 24h; to read the organization now, set the annotation openai.rollcall.dev/sync-requested-at instead`
 )
 
 func organizationRefusals() []refusal {
@@ -58,6 +61,43 @@ func organizationRefusals() []refusal {
 		creating(organization, "more requests than can be", `spec: {requestsPerMinute: 100001}`,
 			`spec.requestsPerMinute: Invalid value: 100001: spec.requestsPerMinute in body should be less than or equal to 100000`),
 
+		creating(organization, "a mode that is none", `spec: {mode: DryRun}`,
+			`spec.mode: Unsupported value: "DryRun": supported values: "Enforce", "Observe"`),
+		creating(organization, "no owners at all", `spec: {guard: {minOwners: 0}}`,
+			`spec.guard.minOwners: Invalid value: 0: spec.guard.minOwners in body should be greater than or equal to 1`),
+		creating(organization, "more owners than can be", `spec: {guard: {minOwners: 1001}}`,
+			`spec.guard.minOwners: Invalid value: 1001: spec.guard.minOwners in body should be less than or equal to 1000`),
+		creating(organization, "a negative number of removals", `spec: {guard: {maxRemovals: -1}}`,
+			`spec.guard.maxRemovals: Invalid value: -1: `+maxRemovals),
+		creating(organization, "more removals than can be", `spec: {guard: {maxRemovals: 100001}}`,
+			`spec.guard.maxRemovals: Invalid value: 100001: `+maxRemovals),
+		creating(organization, "a percentage of nothing", `spec: {guard: {maxRemovals: 0%}}`,
+			`spec.guard.maxRemovals: Invalid value: "0%": `+maxRemovals),
+		creating(organization, "a percentage above all", `spec: {guard: {maxRemovals: 101%}}`,
+			`spec.guard.maxRemovals: Invalid value: "101%": `+maxRemovals),
+		creating(organization, "removals in words", `spec: {guard: {maxRemovals: few}}`,
+			`spec.guard.maxRemovals: Invalid value: "few": `+maxRemovals),
+		creating(organization, "removals at great length", `spec: {guard: {maxRemovals: `+chars(17)+`}}`,
+			`spec.guard.maxRemovals: Too long: may not be more than 16 bytes`),
+		creating(organization, "a window without a unit", `spec: {guard: {window: "60"}}`,
+			`spec.guard.window: Invalid value: "60": `+windowDuration),
+		creating(organization, "a window below a minute", `spec: {guard: {window: 59s}}`,
+			`spec.guard.window: Invalid value: "59s": `+windowRange),
+		creating(organization, "a window above thirty days", `spec: {guard: {window: 721h}}`,
+			`spec.guard.window: Invalid value: "721h": `+windowRange),
+		creating(organization, "a window at great length", `spec: {guard: {window: `+chars(33)+`}}`,
+			`spec.guard.window: Too long: may not be more than 32 bytes`),
+		creating(organization, "undeclared users to be banned", `spec: {undeclared: {users: Ban}}`,
+			`spec.undeclared.users: Unsupported value: "Ban": supported values: "Ignore", "Report", "Remove"`),
+		creating(organization, "undeclared role assignments to be removed", `spec: {undeclared: {roleAssignments: Remove}}`,
+			`spec.undeclared.roleAssignments: Unsupported value: "Remove": supported values: "Ignore", "Report", "Unassign"`),
+
+		reporting(organization, "removals since never", `status: {removals: {count: 1}}`,
+			`status.removals.windowStart: Required value`),
+		reporting(organization, "removals without a number", `status: {removals: {windowStart: "2026-01-01T00:00:00Z"}}`,
+			`status.removals.count: Required value`),
+		tooLongPlan(organization),
+		endlessPlanLine(organization),
 		reporting(organization, "an endless organization ID", `status: {organizationID: `+chars(257)+`}`,
 			`status.organizationID: Too long: may not be more than 256 bytes`),
 		reporting(organization, "an endless sync request", `status: {lastHandledSyncRequest: `+chars(257)+`}`,

@@ -99,6 +99,8 @@ func orgUserRefusals() []refusal {
 			`status.developerPersona: Too long: may not be more than 1024 bytes`),
 		reporting(orgUser, "an endless technicalLevel", `status: {technicalLevel: `+chars(1025)+`}`,
 			`status.technicalLevel: Too long: may not be more than 1024 bytes`),
+		tooLongPlan(orgUser),
+		endlessPlanLine(orgUser),
 		tooManyConditions(orgUser),
 		twoConditionsOfOneType(orgUser),
 	}

@@ -145,6 +145,8 @@ func bindingRefusals() []refusal {
 			`status.subjects[0].subject.userID: Too long: may not be more than 128 bytes`),
 		reporting(binding, "a subject with a userID that is none", subjectInStatus+`{userID: "user a"}}]}`,
 			`status.subjects[0].subject.userID: Invalid value: "user a": `+userID),
+		tooLongPlan(binding),
+		endlessPlanLine(binding),
 		tooManyConditions(binding),
 		twoConditionsOfOneType(binding),
 	}

@@ -176,6 +176,16 @@ func tooManyConditions(kind string) refusal {
 		`status.conditions: Too many: 17: must have at most 16 items`)
 }
 
+func tooLongPlan(kind string) refusal {
+	return reporting(kind, "a plan of 51 lines", `status: {plan: [`+strings.Repeat("remove somebody,", 51)+`]}`,
+		`status.plan: Too many: 51: must have at most 50 items`)
+}
+
+func endlessPlanLine(kind string) refusal {
+	return reporting(kind, "a plan with an endless line", `status: {plan: [`+chars(1025)+`]}`,
+		`status.plan[0]: Too long: may not be more than 1024 bytes`)
+}
+
 func twoConditionsOfOneType(kind string) refusal {
 	return reporting(kind, "two conditions of one type", conditions("Ready", "Ready"),
 		`status.conditions[1]: Duplicate value: {"type":"Ready"}`)
