@@ -97,7 +97,7 @@ func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen observedBinding
 		status.Plan = planLines(left)
 	}
 	if seen.role.ID != "" {
-		status.RoleID, status.RoleName = seen.role.ID, seen.role.Name
+		status.RoleID, status.RoleName = seen.role.ID, cut(seen.role.Name, 1000)
 	}
 	if seen.subjects != nil || o.state == ready {
 		status.Subjects = lines(seen.subjects)

@@ -113,7 +113,7 @@ func (g gate) removals(ctx context.Context, conn *connection, org *v1alpha1.Orga
 			continue
 		}
 		other := &v1alpha1.Organization{}
-		if err := g.Get(ctx, name, other); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(g.Get(ctx, name, other)); err != nil {
 			return 0, until, err
 		}
 		others, _ := inWindow(other, g.Connections.now())

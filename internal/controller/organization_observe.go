@@ -39,7 +39,7 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 	if err != nil {
 		return reading{}, credentialInvalid(org, err)
 	}
-	requested := org.Annotations[v1alpha1.SyncRequestedAtAnnotation]
+	requested := cut(org.Annotations[v1alpha1.SyncRequestedAtAnnotation], maxSyncRequest)
 	asked := requested != org.Status.LastHandledSyncRequest
 	if due, wait := r.Connections.Due(object); !due && !asked {
 		return reading{conn: conn, wait: wait, handled: requested}, nil
@@ -67,6 +67,9 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 	conn, _ = r.Connections.For(object)
 	return reading{conn: conn, wait: wait, handled: requested, read: true}, nil
 }
+
+// maxSyncRequest is as much of a request's value as the status repeats.
+const maxSyncRequest = 250
 
 // priority lets the first reading go before, and later ones come after, what people wait for.
 func priority(ctx context.Context, conn *connection) context.Context {

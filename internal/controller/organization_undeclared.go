@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -159,37 +158,45 @@ func (r *OrganizationReconciler) remove(ctx context.Context, org *v1alpha1.Organ
 
 // removeOne looks at everything afresh and makes one step.
 func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) error {
-	if step.Verb == plan.Unassign {
-		if why, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || why != "" {
-			return err
-		}
-		if after, err := unassign(ctx, conn, step); err != nil || after != plan.NotHeld {
-			return err
-		}
-	} else {
-		fresh, there, err := conn.roster.Fresh(ctx, conn.api, step.UserID)
-		if err != nil || !there || !removable(fresh) || displayName(fresh) != step.Who {
-			return err
-		}
-		declaring, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(fresh))
-		if err != nil || len(declaring) > 0 {
-			return err
-		}
-		ticket, err := r.gate().ask(ctx, conn, org, plan.Removal(member{user: fresh}.observed())[0])
-		if err != nil {
-			return err
-		}
-		if ticket.organization.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersRemove {
-			return errAsItWas
-		}
-		if why, err := teardown(ctx, r.Live, org, orgUserCRD); err != nil || why != "" {
-			return err
-		}
-		if err := ticket.remove(ctx, conn); err != nil {
-			return err
-		}
+	run := r.unassignUndeclared
+	if step.Verb == plan.Remove {
+		run = r.removeUndeclared
+	}
+	done, err := run(ctx, org, conn, step)
+	if err != nil || !done {
+		return err
 	}
 	ctrl.LoggerFrom(ctx).Info("removed what no object declares", "userID", step.UserID, "change", step.String())
 	r.Events.Eventf(org, nil, "Normal", "UndeclaredRemoved", string(step.Verb), "%s: no object declares it", step)
 	return nil
+}
+
+func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {
+	if why, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || why != "" {
+		return false, err
+	}
+	after, err := unassign(ctx, conn, step)
+	return after == plan.NotHeld, err
+}
+
+func (r *OrganizationReconciler) removeUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {
+	fresh, there, err := conn.roster.Fresh(ctx, conn.api, step.UserID)
+	if err != nil || !there || !removable(fresh) || displayName(fresh) != step.Who {
+		return false, err
+	}
+	declaring, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(fresh))
+	if err != nil || len(declaring) > 0 {
+		return false, err
+	}
+	ticket, err := r.gate().ask(ctx, conn, org, plan.Removal(member{user: fresh}.observed())[0])
+	if err != nil {
+		return false, err
+	}
+	if ticket.organization.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersRemove {
+		return false, errAsItWas
+	}
+	if why, err := teardown(ctx, r.Live, org, orgUserCRD); err != nil || why != "" {
+		return false, err
+	}
+	return true, ticket.remove(ctx, conn)
 }

@@ -83,10 +83,10 @@ func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m
 			}
 		}
 		made.done = append(made.done, step)
-		if m.user.Role == plan.RoleOwner {
-			// One who is held because of too few owners may go on now.
-			defer r.Connections.Nudge(m.conn)
-		}
+	}
+	if len(made.done) > 0 && m.user.Role == plan.RoleOwner {
+		// One who is held because of too few owners may go on now.
+		r.Connections.Nudge(m.conn)
 	}
 	if left := plan.User(desired(user), m.observed()); len(made.done) > 0 && len(left) > 0 {
 		return m, made, notTakenOver(sentences(left))

@@ -15,8 +15,10 @@ import (
 func setOrgUserStatus(user *v1alpha1.OrgUser, m member, left []plan.Step, o outcome) {
 	status := &user.Status
 	if m.user.ID != "" {
-		status.UserID, status.Name, status.Email = m.user.ID, m.user.Name, m.user.Email
-		status.Role, status.DeveloperPersona, status.TechnicalLevel = m.user.Role, m.user.DeveloperPersona, m.user.TechnicalLevel
+		// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
+		status.UserID, status.Name, status.Email = m.user.ID, cut(m.user.Name, 1000), cut(m.user.Email, 300)
+		status.Role = cut(m.user.Role, 200)
+		status.DeveloperPersona, status.TechnicalLevel = cut(m.user.DeveloperPersona, 1000), cut(m.user.TechnicalLevel, 1000)
 		status.ScimManaged = m.user.IsSCIMManaged
 		status.AddedAt = nil
 		if !m.user.AddedAt.IsZero() {

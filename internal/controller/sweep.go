@@ -74,7 +74,7 @@ func (s *AssignmentSweep) wanted(ctx context.Context, conn *connection, userID s
 	}
 	for _, user := range users {
 		org := &v1alpha1.Organization{}
-		if err := s.Get(ctx, organizationOf(user), org); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(s.Get(ctx, organizationOf(user), org)); err != nil {
 			return false, err
 		}
 		if user.Spec.RoleID != "" || org.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesIgnore && org.Name != "" {

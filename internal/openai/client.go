@@ -125,8 +125,7 @@ func perform[T any](ctx context.Context, c *Client, call call, send func(context
 
 // notSent is the error of a call that did not get its turn.
 func notSent(call call, err error) error {
-	var paused *pausedError
-	if errors.As(err, &paused) {
+	if paused, ok := errors.AsType[*pausedError](err); ok {
 		return &Error{
 			Op: call.op, Status: http.StatusTooManyRequests, RetryAfter: paused.left,
 			Message: "not sent: the organization is in a pause that the API asked for",

@@ -108,7 +108,7 @@ func TestAnAnswerThatCannotBeBelievedIsATransientErrorThatSaysWhy(t *testing.T) 
 	assign := func(c *Client) error { return c.AssignRole(t.Context(), "user-1", "role-1") }
 	unassign := func(c *Client) error { return c.UnassignRole(t.Context(), "user-1", "role-1") }
 	html := map[string]string{"Content-Type": "text/html; charset=utf-8"}
-	swap := func(old, new string) answer { return ok(strings.Replace(userJSON, old, new, 1)) }
+	swap := func(before, after string) answer { return ok(strings.Replace(userJSON, before, after, 1)) }
 	onePage := func(data string) answer { return ok(`{"object":"list","data":[` + data + `],"has_more":false}`) }
 
 	for name, test := range map[string]struct {
@@ -197,7 +197,7 @@ func newNetworkClient(t *testing.T, handler http.HandlerFunc, change ...func(*Co
 }
 
 func TestTroubleOnTheWayIsTransientAndItsMessageIsStable(t *testing.T) {
-	hang := func(w http.ResponseWriter, r *http.Request) {
+	hang := func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 		case <-time.After(5 * time.Second):

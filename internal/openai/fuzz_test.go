@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,7 @@ func checkWhole(t *testing.T, got int, err error, requests []seen, first, second
 		return
 	}
 	want := 0
-	for i := len(requests) - 1; i >= 0; i-- {
+	for i, request := range slices.Backward(requests) {
 		raw := second
 		if i == 0 {
 			raw = first
@@ -70,7 +71,7 @@ func checkWhole(t *testing.T, got int, err error, requests []seen, first, second
 			t.Skip("two fields of the name data: nobody can say which counts")
 		}
 		want += n
-		if !strings.Contains(requests[i].query, "after=") {
+		if !strings.Contains(request.query, "after=") {
 			break
 		}
 	}

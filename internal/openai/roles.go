@@ -86,8 +86,8 @@ func (c *Client) AssignRole(ctx context.Context, userID, roleID string) error {
 			}
 			s := shape{of: "the answer"}
 			s.object(got.JSON.Object, "user.role")
-			s.must(got.Role.ID == roleID, "role.id is not the one asked for")
-			s.must(got.User.ID == userID, "user.id is not the one asked for")
+			s.mustf(got.Role.ID == roleID, "role.id is not the one asked for")
+			s.mustf(got.User.ID == userID, "user.id is not the one asked for")
 			return struct{}{}, s.err()
 		})
 	return err
@@ -107,7 +107,7 @@ func (c *Client) GetUserRole(ctx context.Context, userID, roleID string) (RoleAs
 				return RoleAssignment{}, err
 			}
 			s := assignmentShape(got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
-			s.must(got.ID == roleID, "id is not the one asked for")
+			s.mustf(got.ID == roleID, "id is not the one asked for")
 			return RoleAssignment{
 				RoleID: got.ID, RoleName: got.Name, Predefined: got.PredefinedRole,
 				Inherited: len(got.AssignmentSources) > 0,
@@ -130,7 +130,7 @@ func (c *Client) UnassignRole(ctx context.Context, userID, roleID string) error 
 			}
 			// The reference leaves the object's name open.
 			s := shape{of: "the answer"}
-			s.must(got.JSON.Deleted.Raw() == "true", "deleted is not true")
+			s.mustf(got.JSON.Deleted.Raw() == "true", "deleted is not true")
 			return struct{}{}, s.err()
 		})
 	return err

@@ -20,7 +20,7 @@ type shape struct {
 	fault string
 }
 
-func (s *shape) must(holds bool, format string, args ...any) {
+func (s *shape) mustf(holds bool, format string, args ...any) {
 	if !holds && s.fault == "" {
 		s.fault = fmt.Sprintf(format, args...) + " in " + s.of
 	}
@@ -35,38 +35,38 @@ func (s *shape) err() error {
 
 // object: the field "object" is exactly want.
 func (s *shape) object(f respjson.Field, want string) {
-	s.must(f.Raw() == `"`+want+`"`, "object is not %q", want)
+	s.mustf(f.Raw() == `"`+want+`"`, "object is not %q", want)
 }
 
 // text: a string that is not empty.
 func (s *shape) text(name string, f respjson.Field) {
-	s.must(isString(f) && f.Raw() != `""`, "%s is missing or not a string", name)
+	s.mustf(isString(f) && f.Raw() != `""`, "%s is missing or not a string", name)
 }
 
 // optionalText: a string, null or absent.
 func (s *shape) optionalText(name string, f respjson.Field) {
-	s.must(isUnset(f) || isString(f), "%s is not a string", name)
+	s.mustf(isUnset(f) || isString(f), "%s is not a string", name)
 }
 
 // flag: true or false.
 func (s *shape) flag(name string, f respjson.Field) {
-	s.must(isBool(f), "%s is missing or not true or false", name)
+	s.mustf(isBool(f), "%s is missing or not true or false", name)
 }
 
 // optionalFlag: true, false, null or absent.
 func (s *shape) optionalFlag(name string, f respjson.Field) {
-	s.must(isUnset(f) || isBool(f), "%s is not true or false", name)
+	s.mustf(isUnset(f) || isBool(f), "%s is not true or false", name)
 }
 
 // number: a number.
 func (s *shape) number(name string, f respjson.Field) {
 	raw := f.Raw()
-	s.must(f.Valid() && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'), "%s is missing or not a number", name)
+	s.mustf(f.Valid() && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'), "%s is missing or not a number", name)
 }
 
 // list: an array whose every item was decoded.
 func (s *shape) list(name string, f respjson.Field) {
-	s.must(f.Valid() && f.Raw()[0] == '[', "%s is missing, not a list, or has an item of another kind", name)
+	s.mustf(f.Valid() && f.Raw()[0] == '[', "%s is missing, not a list, or has an item of another kind", name)
 }
 
 // optionalList: as list, null or absent.

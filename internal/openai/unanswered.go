@@ -40,8 +40,7 @@ func unanswered(err error) string {
 // withoutURL drops the request's URL from an error of net/http: it may hold
 // e-mail addresses.
 func withoutURL(err error) error {
-	var at *url.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*url.Error](err); ok {
 		return at.Err
 	}
 	return err

@@ -119,8 +119,8 @@ func (c *Client) DeleteUser(ctx context.Context, userID string) error {
 			}
 			s := shape{of: "the answer"}
 			s.object(got.JSON.Object, "organization.user.deleted")
-			s.must(got.ID == userID, "id is not the one asked for")
-			s.must(got.JSON.Deleted.Raw() == "true", "deleted is not true")
+			s.mustf(got.ID == userID, "id is not the one asked for")
+			s.mustf(got.JSON.Deleted.Raw() == "true", "deleted is not true")
 			return struct{}{}, s.err()
 		})
 	return err
@@ -145,7 +145,7 @@ func userWithID(got *sdk.OrganizationUser, userID string) (User, error) {
 		return User{}, err
 	}
 	s := shape{of: "the answer"}
-	s.must(user.ID == userID, "id is not the one asked for")
+	s.mustf(user.ID == userID, "id is not the one asked for")
 	return user, s.err()
 }
 

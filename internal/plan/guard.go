@@ -34,10 +34,10 @@ type Refusal struct {
 func Guard(steps []Step, rules Rules, facts Facts) (passed []Step, held []Refusal) {
 	for _, step := range steps {
 		switch {
-		case step.DemotesOwner && facts.Owners-1 < rules.MinOwners:
+		case step.DemotesOwner && facts.Owners <= rules.MinOwners:
 			held = append(held, Refusal{step, RuleMinOwners})
 			continue
-		case step.Verb == Remove && facts.Removals+1 > rules.MaxRemovals:
+		case step.Verb == Remove && facts.Removals >= rules.MaxRemovals:
 			held = append(held, Refusal{step, RuleMaxRemovals})
 			continue
 		}

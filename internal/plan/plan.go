@@ -48,6 +48,7 @@ type Change struct {
 	From, To string
 }
 
+// String says which field changes from what to what, for people.
 func (c Change) String() string {
 	if c.Field == FieldRoleID {
 		return "roleID to " + c.To

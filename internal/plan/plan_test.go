@@ -7,9 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-//go:fix inline
-func ptr(s string) *string { return new(s) }
-
 func TestUser(t *testing.T) {
 	ada := ObservedUser{ID: "user-1", Email: "ada@example.com", Role: "owner", DeveloperPersona: "backend", TechnicalLevel: "expert"}
 	for name, tc := range map[string]struct {

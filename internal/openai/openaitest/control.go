@@ -101,19 +101,7 @@ func (o *Organization) Control() http.Handler {
 		return done, nil
 	})
 	handle("DELETE /sim/faults", func(*http.Request) (any, error) { o.ClearFaults(); return done, nil })
-	handle("PUT /sim/key", func(r *http.Request) (any, error) {
-		var wanted struct {
-			Key string `json:"key"`
-		}
-		if err := body(r, &wanted); err != nil {
-			return nil, err
-		}
-		if !strings.HasPrefix(wanted.Key, "sk-admin-") {
-			return nil, errors.New("an admin key begins with sk-admin-")
-		}
-		o.RotateKey(wanted.Key)
-		return done, nil
-	})
+	handle("PUT /sim/key", func(r *http.Request) (any, error) { return done, o.replaceKey(r) })
 	return mux
 }
 
@@ -130,6 +118,20 @@ func (f Fault) check() error {
 	case f.Status == 0 && !f.HTML && f.Drop == "" && !f.Truncate && f.Latency <= 0:
 		return errors.New("the fault does nothing: give status, html, drop, truncate or latency")
 	}
+	return nil
+}
+
+func (o *Organization) replaceKey(r *http.Request) error {
+	var wanted struct {
+		Key string `json:"key"`
+	}
+	if err := body(r, &wanted); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(wanted.Key, "sk-admin-") {
+		return errors.New("an admin key begins with sk-admin-")
+	}
+	o.RotateKey(wanted.Key)
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 // SeedDemo fills the organization with some thirty people and a few roles, always the same.
 func (o *Organization) SeedDemo() {
 	joined := time.Date(2025, 3, 3, 9, 0, 0, 0, time.UTC)
-	add := func(name string, edit func(*User)) string {
+	add := func(name string, edit func(*User)) {
 		joined = joined.Add(26 * time.Hour)
 		first, last, _ := strings.Cut(strings.ToLower(name), " ")
 		user := User{
@@ -19,14 +19,14 @@ func (o *Organization) SeedDemo() {
 		if edit != nil {
 			edit(&user)
 		}
-		return o.AddUser(user)
+		o.AddUser(user)
 	}
 	owner := func(user *User) { user.Role = "owner" }
 	add("Ada Lovelace", owner)
 	add("Margaret Hamilton", owner)
 	add("Katherine Johnson", owner)
 	add("Grace Hopper", func(user *User) { user.DeveloperPersona, user.TechnicalLevel = "backend", "intermediate" })
-	for _, name := range strings.Split("Alan Turing,Edsger Dijkstra,Barbara Liskov,Donald Knuth,Frances Allen,"+
+	for name := range strings.SplitSeq("Alan Turing,Edsger Dijkstra,Barbara Liskov,Donald Knuth,Frances Allen,"+
 		"Tony Hoare,Radia Perlman,John McCarthy,Adele Goldberg,Dennis Ritchie,Shafi Goldwasser,Ken Thompson,"+
 		"Lynn Conway,Niklaus Wirth,Mary Shaw,Leslie Lamport,Jean Sammet,Robin Milner,Anita Borg,Stephen Kleene,"+
 		"Karen Jones,Alonzo Church,Kathleen Booth,Konrad Zuse", ",") {

@@ -84,43 +84,13 @@ func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
 	if no := setText(change.TechnicalLevel, "technical_level", &after.TechnicalLevel); no != nil {
 		return nil, no
 	}
-	var role, roleID string
-	if no := setText(change.Role, "role", &role); no != nil {
+	role, assign, no := o.roleChange(change)
+	if no != nil {
 		return nil, no
-	}
-	if no := setText(change.RoleID, "role_id", &roleID); no != nil {
-		return nil, no
-	}
-	if isEmpty(change.Role) || isEmpty(change.RoleID) {
-		return nil, badRequest("role", "'role' and 'role_id' must not be empty; send null for no change.")
-	}
-	if role != "" && roleID != "" {
-		return nil, badRequest("role_id", "Only one of 'role' and 'role_id' may be given.")
-	}
-	var assign string
-	if roleID != "" {
-		named := o.roles[roleID]
-		switch {
-		case named == nil:
-			return nil, badRequest("role_id", "Invalid 'role_id': no role with the ID '%s'.", roleID)
-		case named.Predefined && slices.Contains([]string{"owner", "reader"}, named.Name):
-			role = named.Name
-		default:
-			if no := assignable(named); no != nil {
-				return nil, no
-			}
-			assign = roleID
-		}
 	}
 	if role != "" {
-		if role != "owner" && role != "reader" {
-			return nil, badRequest("role", "Invalid 'role': expected one of 'owner' or 'reader', but got '%s' instead.", role)
-		}
-		if user.IsSCIMManaged && role != user.Role {
-			return nil, badRequest("role", "The user is managed through SCIM; change the role with the identity provider.")
-		}
-		if user.Role == "owner" && role != "owner" && o.owners() == 1 {
-			return nil, badRequest("role", "The organization must keep at least one owner.")
+		if no := o.mayBecome(user, role); no != nil {
+			return nil, no
 		}
 		after.Role = role
 	}
@@ -133,6 +103,44 @@ func (o *Organization) updateUser(id string, body []byte) (any, *refusal) {
 
 // isEmpty says whether a field is "", which is neither a role nor null.
 func isEmpty(field json.RawMessage) bool { return string(field) == `""` }
+
+// roleChange reads role and role_id: the base role to set or the role to assign, if any.
+func (o *Organization) roleChange(change userChange) (role, assign string, no *refusal) {
+	var roleID string
+	if no := setText(change.Role, "role", &role); no != nil {
+		return "", "", no
+	}
+	if no := setText(change.RoleID, "role_id", &roleID); no != nil {
+		return "", "", no
+	}
+	named := o.roles[roleID]
+	switch {
+	case isEmpty(change.Role) || isEmpty(change.RoleID):
+		return "", "", badRequest("role", "'role' and 'role_id' must not be empty; send null for no change.")
+	case role != "" && roleID != "":
+		return "", "", badRequest("role_id", "Only one of 'role' and 'role_id' may be given.")
+	case roleID == "":
+		return role, "", nil
+	case named == nil:
+		return "", "", badRequest("role_id", "Invalid 'role_id': no role with the ID '%s'.", roleID)
+	case named.Predefined && slices.Contains([]string{"owner", "reader"}, named.Name):
+		return named.Name, "", nil
+	}
+	return "", roleID, assignable(named)
+}
+
+// mayBecome refuses a base role that the user cannot have.
+func (o *Organization) mayBecome(user *member, role string) *refusal {
+	switch {
+	case role != "owner" && role != "reader":
+		return badRequest("role", "Invalid 'role': expected one of 'owner' or 'reader', but got '%s' instead.", role)
+	case user.IsSCIMManaged && role != user.Role:
+		return badRequest("role", "The user is managed through SCIM; change the role with the identity provider.")
+	case user.Role == "owner" && role != "owner" && o.owners() == 1:
+		return badRequest("role", "The organization must keep at least one owner.")
+	}
+	return nil
+}
 
 // setText sets the target if the field is there: to the string, or to "" where it is null.
 func setText(field json.RawMessage, name string, target *string) *refusal {
@@ -158,12 +166,16 @@ func decode(body []byte, into any) *refusal {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return badRequest("", "We could not parse the JSON body of your request: %s.", err)
+		return unparsable(err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return badRequest("", "The body of your request holds more than one JSON value.")
 	}
 	return nil
+}
+
+func unparsable(err error) *refusal {
+	return badRequest("", "We could not parse the JSON body of your request: %s.", err)
 }
 
 // onlyFields refuses what encoding/json lets pass: null for an object, a field that is given twice, and one
@@ -178,12 +190,12 @@ func onlyFields(body []byte, into any) *refusal {
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return nil // decode says what is wrong
+			return unparsable(err)
 		}
 		name, _ := token.(string)
 		isKnown := false
-		for i := range known.NumField() {
-			isKnown = isKnown || known.Field(i).Tag.Get("json") == name
+		for field := range known.Fields() {
+			isKnown = isKnown || field.Tag.Get("json") == name
 		}
 		if !isKnown {
 			return badRequest(name, "Unknown parameter: '%s'.", name)
@@ -193,8 +205,8 @@ func onlyFields(body []byte, into any) *refusal {
 		}
 		seen = append(seen, name)
 		var skipped json.RawMessage
-		if decoder.Decode(&skipped) != nil {
-			return nil // decode says what is wrong
+		if err := decoder.Decode(&skipped); err != nil {
+			return unparsable(err)
 		}
 	}
 	return nil
