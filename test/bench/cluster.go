@@ -50,7 +50,7 @@ func (c *cluster) do(ctx context.Context, method, path, contentType string, body
 	}
 	if response.StatusCode >= http.StatusBadRequest {
 		defer response.Body.Close()
-		answer, _ := io.ReadAll(io.LimitReader(response.Body, 2048)) //nolint:errcheck // the status says enough
+		answer, _ := io.ReadAll(io.LimitReader(response.Body, 2048)) // the status says enough
 		return nil, fmt.Errorf("the API server answered %s %s with %s: %s", method, path, response.Status, answer)
 	}
 	return response.Body, nil
@@ -86,7 +86,7 @@ func orgUserPath(namespace string, i int) string {
 
 // populate creates a namespace with so many OrgUsers.
 func (c *cluster) populate(ctx context.Context, say progress, namespace string, users int) error {
-	defer say.step("creating %d OrgUsers in namespace %s", users, namespace)()
+	defer say.stepf("creating %d OrgUsers in namespace %s", users, namespace)()
 	if err := c.create(ctx, "/api/v1/namespaces", namespaceManifest(namespace)); err != nil {
 		return err
 	}

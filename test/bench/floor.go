@@ -46,7 +46,7 @@ func (m *measurement) floor(ctx context.Context, namespace string) (time.Duratio
 		return 0, err
 	}
 	defer seen.stop()
-	defer m.say.step("the floor: a bare loop in namespace %s", namespace)()
+	defer m.say.stepf("the floor: a bare loop in namespace %s", namespace)()
 	defer m.say.counting("OrgUsers are Ready", m.users, seen.count)()
 	begun := time.Now()
 	if err := l.run(ctx); err != nil {

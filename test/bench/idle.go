@@ -14,7 +14,7 @@ const (
 	idleInterval = 30 * time.Second
 	// defaultInterval is what an Organization has that does not say: six readings an hour.
 	defaultInterval = 10 * time.Minute
-	// readingsAnHour is rounded up from what the jitter of 10% gives at most: 6.7.
+	// readingsAnHour leaves out the jitter of 10% either way.
 	readingsAnHour = float64(time.Hour / defaultInterval)
 	// aftermath is the time after a reading's last page in which what it causes is over: the status of the
 	// Organization, garbage collection.
@@ -31,7 +31,7 @@ type cpuAt struct {
 // from that what an hour at the default interval costs: calls and writes are those of six readings; CPU is
 // that of six readings and of the quiet time between them, whose rate is taken from the quiet time here.
 func (m *measurement) idleHour(ctx context.Context, r *result) error {
-	defer m.say.step("idle: %d readings, %s apart", m.settings.resyncs, idleInterval)()
+	defer m.say.stepf("idle: %d readings, %s apart", m.settings.resyncs, idleInterval)()
 	// A changed interval has the organization read at once. That reading is not counted.
 	if err := m.cluster.patch(ctx, rollcallPath(managed, organizations)+"/default", intervalPatch(idleInterval)); err != nil {
 		return err

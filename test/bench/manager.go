@@ -23,7 +23,7 @@ func (s *settings) program(ctx context.Context, say progress, folder string) (st
 	if _, err := os.Stat("cmd/manager"); err != nil {
 		return "", errors.New("there is no cmd/manager here; run bench from the root of the checkout, as make bench does")
 	}
-	defer say.step("building the manager")()
+	defer say.stepf("building the manager")()
 	program := filepath.Join(folder, "manager")
 	arguments := []string{"build", "-o", program}
 	if s.profile != "" {

@@ -37,7 +37,7 @@ func newOrganization(users int, latency time.Duration) *openaitest.Server {
 // measure takes all figures for one number of users.
 func measure(ctx context.Context, s *settings, say progress, program string, users int) (_ *result, err error) {
 	m := &measurement{settings: s, say: say, users: users}
-	started := say.step("starting a control plane for %d users", users)
+	started := say.stepf("starting a control plane for %d users", users)
 	m.plane, err = controlplane.Start(ctx, controlplane.Options{CRDs: "config/crd/bases"})
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (m *measurement) underManager(ctx context.Context, program string, r *resul
 // convergence waits until everything is Ready, and then until nothing more comes.
 func (m *measurement) convergence(ctx context.Context, r *result, seen *readiness, before writes) error {
 	m.profileCPU(ctx, "convergence", time.Duration(m.users/300+3)*time.Second)
-	ended := m.say.step("convergence: the manager has %d OrgUsers to bring into effect", m.users)
+	ended := m.say.stepf("convergence: the manager has %d OrgUsers to bring into effect", m.users)
 	stop := m.say.counting("OrgUsers are Ready", m.users, seen.count)
 	err := seen.wait(ctx, m.manager.exited)
 	stop()
@@ -148,7 +148,7 @@ func (m *measurement) convergence(ctx context.Context, r *result, seen *readines
 // quiet returns the writes so far once neither a write nor a call has come for a while.
 func (m *measurement) quiet(ctx context.Context) (writes, error) {
 	const still = 5 * time.Second // longer than the delay after which an Organization counts its OrgUsers
-	defer m.say.step("waiting until nothing more is written")()
+	defer m.say.stepf("waiting until nothing more is written")()
 	deadline := time.Now().Add(patience)
 	var last writes
 	calls := -1
@@ -157,11 +157,11 @@ func (m *measurement) quiet(ctx context.Context) (writes, error) {
 		if err != nil {
 			return nil, err
 		}
-		if made := len(m.sim.Journal()); calls == made && now.equal(last) {
+		made := len(m.sim.Journal())
+		if calls == made && now.equal(last) {
 			return now, nil
-		} else {
-			last, calls = now, made
 		}
+		last, calls = now, made
 		if time.Now().After(deadline) {
 			return nil, errors.New("the manager keeps writing or calling although everything is Ready")
 		}

@@ -67,12 +67,12 @@ func (m *measurement) fetchProfile(ctx context.Context, name, query string) {
 	file := filepath.Join(m.settings.profile, fmt.Sprintf("%d-%s.pprof", m.users, name))
 	err := fetch(ctx, "http://"+profileAddress+"/debug/pprof/"+query, file)
 	if err != nil && ctx.Err() == nil {
-		m.say.line("no profile %s: %v", file, err)
+		m.say.linef("no profile %s: %v", file, err)
 	}
 }
 
 func fetch(ctx context.Context, url, file string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}

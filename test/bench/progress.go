@@ -11,16 +11,16 @@ type progress struct{ out io.Writer }
 
 func newProgress(out io.Writer) progress { return progress{out} }
 
-func (p progress) line(format string, arguments ...any) {
+func (p progress) linef(format string, arguments ...any) {
 	fmt.Fprintf(p.out, "bench: "+format+"\n", arguments...)
 }
 
-// step says what begins. The function that it returns says how long that took.
-func (p progress) step(format string, arguments ...any) func() {
+// stepf says what begins. The function that it returns says how long that took.
+func (p progress) stepf(format string, arguments ...any) func() {
 	what := fmt.Sprintf(format, arguments...)
-	p.line("%s", what)
+	p.linef("%s", what)
 	begun := time.Now()
-	return func() { p.line("%s: %.1f s", what, time.Since(begun).Seconds()) }
+	return func() { p.linef("%s: %.1f s", what, time.Since(begun).Seconds()) }
 }
 
 // counting says every five seconds how far something has come, until the function that it returns is called.
@@ -34,7 +34,7 @@ func (p progress) counting(what string, total int, count func() int) func() {
 			case <-ended:
 				return
 			case <-ticker.C:
-				p.line("  %d of %d %s", count(), total, what)
+				p.linef("  %d of %d %s", count(), total, what)
 			}
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
@@ -23,11 +24,11 @@ func (m *measurement) reaction(ctx context.Context, r *result) error {
 		}
 	})
 	defer m.sim.Watch(nil)
-	defer m.say.step("reaction: %d changes, one after another", m.settings.changes)()
-	at := 0
-	defer m.say.counting("changes made", m.settings.changes, func() int { return at })()
+	defer m.say.stepf("reaction: %d changes, one after another", m.settings.changes)()
+	var made atomic.Int64
+	defer m.say.counting("changes made", m.settings.changes, func() int { return int(made.Load()) })()
 	var fromSending, fromAnswer []time.Duration
-	for at = range m.settings.changes {
+	for at := range m.settings.changes {
 		// Spread over everybody; a prime, so that the same user comes again late if at all.
 		user := at * 7919 % m.users
 		sent := time.Now()
@@ -41,6 +42,7 @@ func (m *measurement) reaction(ctx context.Context, r *result) error {
 		}
 		fromSending = append(fromSending, call.Time.Sub(sent))
 		fromAnswer = append(fromAnswer, call.Time.Sub(answered))
+		made.Add(1)
 	}
 	r.Reaction = reaction{
 		Changes: m.settings.changes,

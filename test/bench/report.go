@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -89,14 +90,11 @@ func known(text string, value float64) string {
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
 func seconds(values ...float64) string {
-	text := ""
+	texts := make([]string, len(values))
 	for at, value := range values {
-		if at > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%.1f s", value)
+		texts[at] = fmt.Sprintf("%.1f s", value)
 	}
-	return text
+	return strings.Join(texts, ", ")
 }
 
 func (r *report) save(file string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -34,7 +35,7 @@ func (p *process) usage() (usage, error) {
 	}
 	// The second field is the program's name in brackets, which may hold spaces. utime and stime are the 14th
 	// and 15th field, so the 12th and 13th after it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return usage{}, fmt.Errorf("%s/stat has too few fields", folder)
 	}

@@ -121,6 +121,12 @@ func (r *readiness) fail(err error) {
 	r.err = err
 }
 
+func (r *readiness) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
 func (r *readiness) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,9 +153,7 @@ func (r *readiness) wait(ctx context.Context, broken <-chan struct{}) error {
 	for {
 		select {
 		case <-r.done:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return r.err
+			return r.failure()
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-broken:
