@@ -6,6 +6,8 @@ SHELL := /usr/bin/env bash
 IMG ?= rollcall:dev
 # How long `make fuzz` tries each fuzz target.
 FUZZTIME ?= 10s
+# How many random histories `make soak` tries.
+SEEDS ?= 20
 # Arguments of the manager for `make run`.
 ARGS ?=
 # From PATH, else the one that comes with the control plane for tests.
@@ -71,6 +73,10 @@ test-e2e: ## Run the end-to-end tests.
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector (needs a C compiler).
 	CGO_ENABLED=1 hack/test.sh unit -race
+
+.PHONY: soak
+soak: ## Try random histories of manifests, drift, faults and restarts (SEEDS=20, besides the fixed ones).
+	ROLLCALL_SOAK=$(SEEDS) hack/test.sh envtest -run TestControllers -ginkgo.focus='Whatever happens'
 
 .PHONY: vet
 vet: ## Run go vet.

@@ -103,6 +103,7 @@ func wait(r *http.Request, latency time.Duration) error {
 func (o *Organization) answer(r *http.Request, call *Call, body []byte, fault Fault, header http.Header) (int, any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	call.OwnersBefore = o.owners()
 	defer func() { call.Owners = o.owners() }()
 	if no := o.admit(r, call, header); no != nil {
 		return no.status, no.body()

@@ -41,6 +41,7 @@ type Call struct {
 	RequestID string `json:"request_id"`
 	// Changed says that the call changed the organization, whatever was answered.
 	Changed bool `json:"changed"`
-	// Owners is the number of owners after the call.
-	Owners int `json:"owners"`
+	// OwnersBefore and Owners are the numbers of owners before and after the call.
+	OwnersBefore int `json:"owners_before"`
+	Owners       int `json:"owners"`
 }
