@@ -27,7 +27,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.Events.Eventf(binding, nil, "Normal", end.reason, "Finalize", "%s", end.message)
+		end.tell(ctx, r.Events, binding, "OrgUserRoleBinding")
 		return ctrl.Result{}, nil
 	}
 	if result.state != keep {
@@ -50,8 +50,8 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
 		return seen, made, retainedAssignments("spec.deletionPolicy is Retain"), nil
 	}
-	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
-		return seen, made, retainedAssignments(why), err
+	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
+		return seen, made, retainedAssignments(going.why).in(going), err
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
 	if err != nil {
@@ -68,13 +68,13 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 		return seen, made, farewell{}, err
 	}
 	// The look at the surroundings comes last: between it and the calls nothing else is waited for.
-	if why, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || why != "" {
-		return observedBinding{}, made, retainedAssignments(why), err
+	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
+		return observedBinding{}, made, retainedAssignments(going.why).in(going), err
 	}
 	made, err = r.converge(ctx, binding, binding.DeepCopy(), seen)
-	return seen, made, farewell{"Released", "nobody has the role from this binding any more"}, err
+	return seen, made, farewell{reason: "Released", message: "nobody has the role from this binding any more"}, err
 }
 
 func retainedAssignments(why string) farewell {
-	return farewell{"Retained", "the role assignments stay: " + why}
+	return farewell{reason: "Retained", message: "the role assignments stay: " + why}
 }

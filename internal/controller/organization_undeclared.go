@@ -172,7 +172,7 @@ func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Or
 }
 
 func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {
-	if why, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || why != "" {
+	if going, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || going.why != "" {
 		return false, err
 	}
 	after, err := unassign(ctx, conn, step)
@@ -195,7 +195,7 @@ func (r *OrganizationReconciler) removeUndeclared(ctx context.Context, org *v1al
 	if ticket.organization.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersRemove {
 		return false, errAsItWas
 	}
-	if why, err := teardown(ctx, r.Live, org, orgUserCRD); err != nil || why != "" {
+	if going, err := teardown(ctx, r.Live, org, orgUserCRD); err != nil || going.why != "" {
 		return false, err
 	}
 	return true, ticket.remove(ctx, conn)

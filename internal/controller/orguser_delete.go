@@ -14,11 +14,6 @@ import (
 
 const orgUserCRD = "orgusers.openai.rollcall.dev"
 
-// farewell is how the deletion of an object ended: the reason and text of its event.
-type farewell struct {
-	reason, message string
-}
-
 // finalize removes the person or lets them stay, and then lets the object go.
 func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.Finalizer) {
@@ -30,7 +25,7 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 		if err := dropFinalizer(ctx, r.Client, user); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.Events.Eventf(user, nil, "Normal", end.reason, "Finalize", "%s", end.message)
+		end.tell(ctx, r.Events, user, "OrgUser")
 		return ctrl.Result{}, nil
 	}
 	result := outcomeOf(err, "")
@@ -57,8 +52,8 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
 		return retained(who(user), "spec.deletionPolicy is Retain"), nil
 	}
-	if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
-		return retained(who(user), why), err
+	if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
+		return retained(who(user), going.why).in(going), err
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {
@@ -75,7 +70,7 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 			return farewell{}, refusing(r.Connections, conn, err)
 		}
 		if len(found) != 1 {
-			return farewell{"Released", fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
+			return farewell{reason: "Released", message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
 		}
 		userID = found[0].ID
 	}
@@ -113,14 +108,14 @@ func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *
 		}
 		// The look at the surroundings comes last: after it only the removal is counted, which fails if the
 		// Organization changed meanwhile.
-		if why, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || why != "" {
-			return retained(who(user), why), err
+		if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
+			return retained(who(user), going.why).in(going), err
 		}
 		if err := ticket.remove(ctx, conn); err != nil {
 			return farewell{}, err
 		}
 	}
-	return farewell{"Removed", fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
+	return farewell{reason: "Removed", message: fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
 }
 
 // alreadyGone tells a user who is gone from one who came back under another ID.
@@ -134,9 +129,9 @@ func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, u
 			return farewell{}, otherPerson(who(user), userID, "user "+back[0].ID)
 		}
 	}
-	return farewell{"Removed", fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
+	return farewell{reason: "Removed", message: fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
 }
 
 func retained(who, why string) farewell {
-	return farewell{"Retained", fmt.Sprintf("%s stays in the organization: %s", who, why)}
+	return farewell{reason: "Retained", message: fmt.Sprintf("%s stays in the organization: %s", who, why)}
 }

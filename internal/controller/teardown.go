@@ -18,12 +18,20 @@ var (
 	crdKind       = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 )
 
-// teardown says why a deletion is part of taking something down, or "" if it is not. Teardown is not
-// offboarding: in one nobody is removed from the organization.
+// surroundings say why a deletion is part of taking something down.
+type surroundings struct {
+	// why is "" where nothing is being taken down.
+	why string
+	// namespace says that the namespace is going, in which no event can be made any more.
+	namespace bool
+}
+
+// teardown looks whether a deletion is part of taking something down. Teardown is not offboarding: in one
+// nobody is removed from the organization.
 //
 // It reads live, since a cache may lag behind the deletion of what it would be asked about. Where it cannot
 // be read, the error keeps the caller from removing anybody.
-func teardown(ctx context.Context, live client.Reader, object client.Object, crd string) (string, error) {
+func teardown(ctx context.Context, live client.Reader, object client.Object, crd string) (surroundings, error) {
 	organization := organizationOf(object)
 	for _, look := range []struct {
 		kind schema.GroupVersionKind
@@ -36,13 +44,13 @@ func teardown(ctx context.Context, live client.Reader, object client.Object, crd
 	} {
 		going, err := goneOrGoing(ctx, live, look.kind, look.key)
 		if err != nil {
-			return "", fmt.Errorf("whether %s is being deleted cannot be told: %w", look.what, err)
+			return surroundings{}, fmt.Errorf("whether %s is being deleted cannot be told: %w", look.what, err)
 		}
 		if going {
-			return look.what + " is gone or being deleted", nil
+			return surroundings{look.what + " is gone or being deleted", look.kind == namespaceKind}, nil
 		}
 	}
-	return "", nil
+	return surroundings{}, nil
 }
 
 func goneOrGoing(ctx context.Context, live client.Reader, kind schema.GroupVersionKind, key types.NamespacedName) (bool, error) {
