@@ -2,12 +2,11 @@ package controller_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,12 +19,13 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
-// soakSeeds are the seeds of every run; ROLLCALL_SOAK adds so many more, from a random start: make soak.
+var moreSoaks = flag.Uint64("soak", 0, "how many random histories to try besides the fixed ones")
+
+// soakSeeds are the seeds of every run, and as many more, from a random start, as make soak asks for.
 func soakSeeds() []uint64 {
 	seeds := []uint64{1, 2, 3}
-	more, _ := strconv.Atoi(os.Getenv("ROLLCALL_SOAK"))
-	start := rand.Uint64N(1 << 32) //nolint:gosec // a test's randomness
-	for i := range uint64(max(more, 0)) {
+	start := rand.Uint64N(1 << 32)
+	for i := range *moreSoaks {
 		seeds = append(seeds, start+i)
 	}
 	return seeds
@@ -93,7 +93,7 @@ func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 	for _, role := range []string{"viewer", "editor"} {
 		w.sim.AddRole(openaitest.Role{Name: role})
 	}
-	s := &soak{world: w, dice: rand.New(rand.NewPCG(seed, seed)), leavers: map[string]bool{}} //nolint:gosec // a test's randomness
+	s := &soak{world: w, dice: rand.New(rand.NewPCG(seed, seed)), leavers: map[string]bool{}}
 	// What happened is told with a failure.
 	DeferCleanup(func() {
 		if CurrentSpecReport().Failed() {
@@ -105,7 +105,7 @@ func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 
 func (s *soak) tale() string { return strings.Join(s.story, "\n") }
 
-func (s *soak) tell(format string, arguments ...any) {
+func (s *soak) notef(format string, arguments ...any) {
 	s.story = append(s.story, fmt.Sprintf(format, arguments...))
 }
 
@@ -128,10 +128,10 @@ func (s *soak) something() {
 	case roll < 90:
 		s.breakTheAPI()
 	case roll < 95:
-		s.tell("a resync is asked for")
+		s.notef("a resync is asked for")
 		s.ask()
 	default:
-		s.tell("the manager is stopped and started")
+		s.notef("the manager is stopped and started")
 		s.stop()
 		s.startManager()
 	}
@@ -150,7 +150,7 @@ func (s *soak) declareSomebody() {
 	i := s.somebody()
 	spec := s.userSpec()
 	user := s.orgUser(fmt.Sprintf("user-%04d", i))
-	s.tell("user-%04d is declared: role %q, policy %s", i, spec.Role, spec.DeletionPolicy)
+	s.notef("user-%04d is declared: role %q, policy %s", i, spec.Role, spec.DeletionPolicy)
 	err := admin.Get(s.ctx, client.ObjectKeyFromObject(user), user)
 	if err == nil && user.DeletionTimestamp.IsZero() {
 		before := user.DeepCopy()
@@ -174,7 +174,7 @@ func (s *soak) deleteSomebody() {
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyDelete {
 		s.leavers[user.Spec.Email] = true
 	}
-	s.tell("%s is deleted, policy %s", user.Name, user.Spec.DeletionPolicy)
+	s.notef("%s is deleted, policy %s", user.Name, user.Spec.DeletionPolicy)
 	Expect(client.IgnoreNotFound(admin.Delete(s.ctx, user))).To(Succeed())
 }
 
@@ -183,7 +183,7 @@ func (s *soak) bindSomething() {
 	role := pick(s, "viewer", "editor")
 	binding := s.binding(fmt.Sprintf("%s-%d", role, s.dice.IntN(2)), role)
 	if s.dice.IntN(6) == 0 {
-		s.tell("binding %s is deleted", binding.Name)
+		s.notef("binding %s is deleted", binding.Name)
 		Expect(client.IgnoreNotFound(admin.Delete(s.ctx, binding))).To(Succeed())
 		return
 	}
@@ -191,7 +191,7 @@ func (s *soak) bindSomething() {
 	for _, i := range s.dice.Perm(soakPeople)[:s.dice.IntN(5)] {
 		subjects = append(subjects, v1alpha1.Subject{Email: numbered(i)})
 	}
-	s.tell("binding %s names %v", binding.Name, subjects)
+	s.notef("binding %s names %v", binding.Name, subjects)
 	err := admin.Get(s.ctx, client.ObjectKeyFromObject(binding), binding)
 	if apierrors.IsNotFound(err) {
 		binding.Spec.Subjects = append(binding.Spec.Subjects, subjects...)
@@ -209,7 +209,7 @@ func (s *soak) driftByHand() {
 	members := s.sim.Members()
 	at := slices.IndexFunc(members, func(m openaitest.Member) bool { return m.Email == numbered(i) })
 	if at < 0 {
-		s.tell("%s joins", numbered(i))
+		s.notef("%s joins", numbered(i))
 		s.sim.AddUser(openaitest.User{Email: numbered(i), Role: "reader"})
 		return
 	}
@@ -217,7 +217,7 @@ func (s *soak) driftByHand() {
 	switch s.dice.IntN(4) {
 	case 0:
 		role := pick(s, "owner", "reader")
-		s.tell("%s is made %s by hand", numbered(i), role)
+		s.notef("%s is made %s by hand", numbered(i), role)
 		s.sim.SetRole(id, role)
 	case 1:
 		s.sim.AssignRole(id, s.roleID(pick(s, "viewer", "editor")))
@@ -225,7 +225,7 @@ func (s *soak) driftByHand() {
 		s.sim.UnassignRole(id, s.roleID(pick(s, "viewer", "editor")))
 	case 3:
 		if members[at].Role != "owner" {
-			s.tell("%s leaves", numbered(i))
+			s.notef("%s leaves", numbered(i))
 			s.sim.RemoveUser(id)
 		}
 	}
@@ -240,7 +240,7 @@ func (s *soak) breakTheAPI() {
 	)
 	fault.Method = pick(s, "", http.MethodGet, http.MethodPost, http.MethodDelete)
 	fault.Skip, fault.Times = s.dice.IntN(3), 1+s.dice.IntN(3)
-	s.tell("the API breaks: %+v", fault)
+	s.notef("the API breaks: %+v", fault)
 	s.sim.Fail(fault)
 }
 

@@ -79,7 +79,7 @@ func startManager(ctx context.Context) *manager {
 	logs = append(logs, session)
 	DeferCleanup(func() { session.Terminate().Wait("30s") })
 	Eventually(func() error {
-		response, err := http.Get("http://" + health + "/readyz") //nolint:noctx // ends with the process
+		response, err := http.Get("http://" + health + "/readyz")
 		if err == nil {
 			err = response.Body.Close()
 		}
@@ -92,7 +92,7 @@ func startManager(ctx context.Context) *manager {
 func (m *manager) kill() { m.Kill().Wait("10s") }
 
 func freeAddress() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	defer listener.Close()
 	return listener.Addr().String()
