@@ -50,9 +50,10 @@ type OrganizationSpec struct {
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
 
-	// mode: Enforce changes the organization where it differs from what is
-	// declared. Observe changes nothing: each object's status.plan says what would
-	// be done, and deleting an object releases it. Default: Enforce.
+	// mode says whether rollcall changes the organization. Enforce changes it
+	// where it differs from what is declared. Observe changes nothing: each
+	// object's status.plan says what would be done, and deleting an object
+	// releases it. Default: Enforce.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`

@@ -135,6 +135,62 @@ var _ = Describe("rollcall", Ordered, func() {
 		Expect(t.tried()).To(HaveLen(3))
 	})
 
+	It("does not overspend the window when it is killed between the count and the removal", func(ctx SpecContext) {
+		first := startManager(ctx)
+		t := newTeam(ctx, "overspends")
+		t.in(ctx, "patch", "oaiorg", "default", "--type=merge", "-p", `{"spec":{"guard":{"maxRemovals":1}}}`)
+		t.declare(ctx, "grace")
+		t.declare(ctx, "alan")
+		t.ready(ctx, "orguser/grace", "orguser/alan")
+		t.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Latency: time.Hour})
+		t.in(ctx, "delete", "orguser", "grace", "alan", "--wait=false")
+		Eventually(t.removals(ctx)).Should(Equal("1"))
+		first.kill()
+		t.sim.ClearFaults()
+		startManager(ctx)
+		Eventually(t.reason(ctx, "orguser/grace")).Should(Equal("Held"))
+		Eventually(t.reason(ctx, "orguser/alan")).Should(Equal("Held"))
+		Expect(t.people()).To(HaveLen(5))
+
+		By("letting one more go")
+		t.in(ctx, "patch", "oaiorg", "default", "--type=merge", "-p", `{"spec":{"guard":{"maxRemovals":2}}}`)
+		Eventually(t.people).Should(HaveLen(4))
+		Eventually(t.removals(ctx)).Should(Equal("2"))
+		Consistently(t.people, "2s").Should(HaveLen(4))
+
+		By("letting the other object go without a removal: the documented way out")
+		left := strings.Fields(t.in(ctx, "get", "orgusers", "-o", "jsonpath={.items[*].metadata.name}"))
+		Expect(left).To(HaveLen(1))
+		t.in(ctx, "patch", "orguser", left[0], "--type=merge", "-p", `{"spec":{"deletionPolicy":"Retain"}}`)
+		t.in(ctx, "wait", "--for=delete", "orguser/"+left[0], "--timeout=60s")
+		Expect(t.people()).To(HaveLen(4))
+	})
+
+	It("lets the oldest of two namespaces act for a person, and neither remove what the other declares", func(ctx SpecContext) {
+		startManager(ctx)
+		older := newTeam(ctx, "older")
+		older.declare(ctx, "grace", "role: reader")
+		older.ready(ctx, "oaiorg/default", "orguser/grace")
+		younger := &team{name: "younger", sim: older.sim}
+		younger.setUp(ctx, "undeclared: {users: Remove}")
+		Eventually(younger.reason(ctx, "oaiorg/default")).Should(Equal("Conflict"))
+		Expect(younger.in(ctx, "describe", "oaiorg", "default")).To(ContainSubstring("another Organization object stands for the same organization (older/default)"))
+		younger.declare(ctx, "grace", "role: owner")
+		Eventually(younger.reason(ctx, "orguser/grace")).Should(Equal("Conflict"))
+		for _, value := range []string{"1", "2", "3"} {
+			younger.resync(ctx, value)
+			Eventually(func() string {
+				return younger.in(ctx, "get", "oaiorg", "default", "-o", "jsonpath={.status.lastHandledSyncRequest}")
+			}).Should(Equal(value))
+		}
+		Expect(older.tried()).To(BeEmpty())
+
+		By("letting the younger take over when the older goes")
+		older.in(ctx, "delete", "orguser", "grace", "--timeout=60s")
+		younger.ready(ctx, "orguser/grace")
+		Expect(older.tried()).To(Equal([]string{"POST /organization/users/user-grace"}))
+	})
+
 	It("needed no more rights than it has", func() {
 		Expect(logs).NotTo(BeEmpty())
 		for _, session := range logs {
@@ -170,6 +226,22 @@ var _ = Describe("rollcall", Ordered, func() {
 		kubectl(ctx, "delete", "-k", root+"/config/default", "--ignore-not-found", "--timeout=60s")
 		Expect(other.people()).To(HaveLen(5))
 		Expect(slices.Concat(t.tried(), other.tried())).To(HaveEach(HavePrefix("POST ")), "nobody and nothing was taken away")
+	})
+
+	It("removes nobody while it may not look at the surroundings, as when its ClusterRole goes before it", func(ctx SpecContext) {
+		kubectl(ctx, "apply", "-k", root+"/config/default")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		startManager(ctx)
+		t := newTeam(ctx, "blind")
+		t.declare(ctx, "grace")
+		t.ready(ctx, "orguser/grace")
+		kubectl(ctx, "delete", "clusterrolebinding", "rollcall-manager-rolebinding")
+		t.in(ctx, "delete", "orguser", "grace", "--wait=false")
+		Consistently(t.people, "3s").Should(HaveLen(5))
+		Expect(t.tried()).To(BeEmpty())
+		kubectl(ctx, "apply", "-k", root+"/config/default")
+		t.in(ctx, "wait", "--for=delete", "orguser/grace", "--timeout=90s")
+		Expect(t.people()).To(HaveLen(4))
 	})
 
 	It("showed its keys to nobody", func() {

@@ -23,6 +23,13 @@ type team struct {
 // grace, alan and emmy, who are readers, with a role viewer.
 func newTeam(ctx context.Context, name string) *team {
 	GinkgoHelper()
+	t := newOrganization(name)
+	t.setUp(ctx)
+	return t
+}
+
+// newOrganization is a team without its namespace.
+func newOrganization(name string) *team {
 	t := &team{name: name, sim: openaitest.NewServer(openaitest.WithOrganizationID("org-"+name), openaitest.WithAdminKey("sk-admin-of-team-"+name))}
 	DeferCleanup(t.sim.Close)
 	keys = append(keys, t.sim.AdminKey())
@@ -34,7 +41,13 @@ func newTeam(ctx context.Context, name string) *team {
 		t.sim.AddUser(openaitest.User{ID: "user-" + person, Name: person, Email: person + "@example.com", Role: role})
 	}
 	t.sim.AddRole(openaitest.Role{ID: "role_viewer", Name: "viewer"})
-	kubectl(ctx, "create", "namespace", name)
+	return t
+}
+
+// setUp makes the namespace and the Organization. more are further lines of its spec.
+func (t *team) setUp(ctx context.Context, more ...string) {
+	GinkgoHelper()
+	kubectl(ctx, "create", "namespace", t.name)
 	t.apply(ctx, fmt.Sprintf(`
 apiVersion: v1
 kind: Secret
@@ -46,9 +59,8 @@ kind: Organization
 metadata: {name: default}
 spec:
   adminKeySecretRef: {name: openai-admin-key}
-  guard: {minOwners: 1, maxRemovals: 100%%}
-`, t.sim.AdminKey(), t.sim.URL()))
-	return t
+  %s
+`, t.sim.AdminKey(), t.sim.URL(), strings.Join(append([]string{"guard: {minOwners: 1, maxRemovals: 100%}"}, more...), "\n  ")))
 }
 
 func (t *team) apply(ctx context.Context, manifests string) {
@@ -111,6 +123,13 @@ func (t *team) reason(ctx context.Context, object string) func() string {
 			return err.Error()
 		}
 		return output
+	}
+}
+
+// removals is the count of the guard's window.
+func (t *team) removals(ctx context.Context) func() string {
+	return func() string {
+		return t.in(ctx, "get", "oaiorg", "default", "-o", "jsonpath={.status.removals.count}")
 	}
 }
 
