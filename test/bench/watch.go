@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -29,30 +30,40 @@ type readiness struct {
 	err         error
 }
 
+// mostStreams is how often the watch may begin: the API server ends the watch of a client that it finds slow,
+// which is any on a machine with too much to do.
+const mostStreams = 5
+
 // watchReadiness begins to watch. stop ends it.
 func (c *cluster) watchReadiness(ctx context.Context, namespace string, total int) (*readiness, error) {
-	path := rollcallPath(namespace, orgUsers)
-	answer, err := c.do(ctx, http.MethodGet, path+"?limit=1", "", nil)
-	if err != nil {
-		return nil, err
-	}
-	var list metav1.PartialObjectMetadataList
-	err = json.NewDecoder(answer).Decode(&list)
-	answer.Close()
-	if err != nil {
-		return nil, err
-	}
 	ctx, stop := context.WithCancel(ctx)
-	stream, err := c.do(ctx, http.MethodGet, path+"?watch=1&resourceVersion="+list.ResourceVersion, "", nil)
+	// Without a resourceVersion the objects as they are come first, so nothing is missed from one to the next.
+	open := func() (io.ReadCloser, error) {
+		return c.do(ctx, http.MethodGet, rollcallPath(namespace, orgUsers)+"?watch=1", "", nil)
+	}
+	stream, err := open()
 	if err != nil {
 		stop()
 		return nil, err
 	}
 	r := &readiness{total: total, done: make(chan struct{}), stop: stop, ready: make(map[string]bool, total)}
 	go func() {
-		defer stream.Close()
 		defer close(r.done)
-		r.follow(bufio.NewReaderSize(stream, 64<<10))
+		for again := 1; ; again++ {
+			all, err := r.follow(bufio.NewReaderSize(stream, 64<<10))
+			stream.Close()
+			if all {
+				return
+			}
+			if again == mostStreams || ctx.Err() != nil {
+				r.fail(fmt.Errorf("the watch on the OrgUsers ended %d times: %w", again, err))
+				return
+			}
+			if stream, err = open(); err != nil {
+				r.fail(err)
+				return
+			}
+		}
 	}()
 	return r, nil
 }
@@ -80,24 +91,23 @@ func (s *seen) isReady() bool {
 	return false
 }
 
-func (r *readiness) follow(lines *bufio.Reader) {
+// follow reads one stream. It returns whether all are Ready, and otherwise why the stream ended.
+func (r *readiness) follow(lines *bufio.Reader) (bool, error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		now := time.Now()
 		if err != nil {
-			r.fail(fmt.Errorf("the watch on the OrgUsers ended: %w", err))
-			return
+			return false, err
 		}
 		if !bytes.Contains(line, []byte(v1alpha1.ReasonInSync)) {
 			continue // decoding is the expensive part
 		}
 		var event seen
 		if err := json.Unmarshal(line, &event); err != nil {
-			r.fail(fmt.Errorf("the watch on the OrgUsers sent something that is no event: %w", err))
-			return
+			return false, fmt.Errorf("it sent something that is no event: %w", err)
 		}
 		if event.isReady() && r.note(event.Object.Metadata.Name, now) {
-			return
+			return true, nil
 		}
 	}
 }
