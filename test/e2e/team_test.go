@@ -115,6 +115,14 @@ func (t *team) resync(ctx context.Context, value string) {
 	t.in(ctx, "annotate", "oaiorg", "default", "--overwrite", "openai.rollcall.dev/sync-requested-at="+value)
 }
 
+// reread asks for a whole reading, and returns when it is done.
+func (t *team) reread(ctx context.Context) {
+	GinkgoHelper()
+	value := fmt.Sprintf("after-%d-calls", len(t.sim.Journal()))
+	t.resync(ctx, value)
+	t.in(ctx, "wait", "oaiorg/default", "--for=jsonpath={.status.lastHandledSyncRequest}="+value, "--timeout=60s")
+}
+
 // reason is that of the object's condition Ready.
 func (t *team) reason(ctx context.Context, object string) func() string {
 	return func() string {
