@@ -263,14 +263,16 @@ func (c *Connections) Suspend(object types.NamespacedName) {
 	}
 }
 
-// Forget drops the connection of an Organization object that is gone.
+// Forget drops the connection of an Organization object that is gone, and has those of its objects looked at
+// that waited for something: what is being deleted has nothing to wait for any more.
 func (c *Connections) Forget(object types.NamespacedName) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if conn := c.byObject[object]; conn != nil {
 		conn.api.CloseIdleConnections()
 	}
 	delete(c.byObject, object)
+	c.mu.Unlock()
+	c.tell(Event{Organization: object, Unsettled: true})
 }
 
 // Siblings returns the Organization objects that share an organization, the given one among them, sorted.

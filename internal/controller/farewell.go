@@ -35,5 +35,6 @@ func (f farewell) tell(ctx context.Context, recorder events.EventRecorder, objec
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 		ObjectMeta: metav1.ObjectMeta{Name: object.GetNamespace()},
 	}
-	recorder.Eventf(namespace, nil, "Normal", f.reason, "Finalize", "%s", fmt.Sprintf("%s %s: %s", kind, object.GetName(), f.message))
+	// The object is named as related: events that differ in their note only would be counted as one.
+	recorder.Eventf(namespace, object, "Normal", f.reason, "Finalize", "%s", fmt.Sprintf("%s %s: %s", kind, object.GetName(), f.message))
 }

@@ -70,6 +70,21 @@ var _ = Describe("The guard", func() {
 		Expect(w.member("ada@example.com").Role).To(Equal("reader"))
 	})
 
+	It("holds nobody back in a teardown: an object that it held goes, and the person stays", func(ctx context.Context) {
+		w := newWorldWith(ctx, minOwners(2), ada, openaitest.User{Email: "second@example.com", Role: "owner"})
+		user, second := w.orgUser("ada"), w.orgUser("second")
+		w.create(user, second)
+		w.expectReady(user, second)
+		w.delete(user)
+		w.expectStalled(user, "Held", "minOwners")
+		w.delete(w.organization())
+		w.expectGone(user)
+		w.delete(second)
+		w.expectGone(second)
+		Expect(w.mutationsTried()).To(BeEmpty())
+		w.expectEvent(user, "Retained", "Organization default is gone")
+	})
+
 	It("looks afresh at the owners who are to stay", func(ctx context.Context) {
 		w := newWorldWith(ctx, minOwners(1), ada, openaitest.User{Email: "second@example.com", Role: "owner"})
 		w.sim.SetRole(w.member("second@example.com").ID, "reader") // since the last reading

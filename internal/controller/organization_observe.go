@@ -64,7 +64,10 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 	wait := jittered(interval)
 	r.Connections.Read(object, wait)
 	log.FromContext(ctx).V(1).Info("read the organization whole", "users", conn.roster.Counts().Total, "next", wait.String())
-	conn, _ = r.Connections.For(object)
+	conn, ok := r.Connections.For(object)
+	if !ok {
+		return reading{}, errAsItWas // refused at this moment, and looked at again
+	}
 	return reading{conn: conn, wait: wait, handled: requested, read: true}, nil
 }
 

@@ -3,6 +3,7 @@ package openai
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	sdk "github.com/openai/openai-go/v3"
@@ -167,14 +168,15 @@ func userFrom(got *sdk.OrganizationUser) (User, error) {
 	if err := s.err(); err != nil {
 		return User{}, err
 	}
+	// The strings are parts of the page that they came in: a copy lets the page go.
 	return User{
-		ID: got.ID,
+		ID: strings.Clone(got.ID),
 		// Both are also in the nested user, for when they are null outside.
-		Email:            cmp.Or(got.Email, got.User.Email),
-		Name:             cmp.Or(got.Name, got.User.Name),
-		Role:             got.Role,
-		DeveloperPersona: got.DeveloperPersona,
-		TechnicalLevel:   got.TechnicalLevel,
+		Email:            strings.Clone(cmp.Or(got.Email, got.User.Email)),
+		Name:             strings.Clone(cmp.Or(got.Name, got.User.Name)),
+		Role:             strings.Clone(got.Role),
+		DeveloperPersona: strings.Clone(got.DeveloperPersona),
+		TechnicalLevel:   strings.Clone(got.TechnicalLevel),
 		AddedAt:          time.Unix(got.AddedAt, 0).UTC(),
 		IsDefault:        got.IsDefault,
 		IsServiceAccount: got.IsServiceAccount,

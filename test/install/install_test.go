@@ -24,8 +24,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 	"github.com/rollcall-dev/rollcall/test/controlplane"
@@ -157,10 +155,12 @@ var _ = Describe("config/", Ordered, func() {
 			health, metrics = freeAddress(), freeAddress()
 			container := deployment(ctx).Spec.Template.Spec.Containers[0]
 			Expect(container.ReadinessProbe.HTTPGet.Path).To(Equal("/readyz"))
+			kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, namespace, account)
+			Expect(err).NotTo(HaveOccurred())
 			// What the pod's own network and ServiceAccount give in a cluster is given by flags here.
 			arguments := append(slices.Clone(container.Args), "--leader-election-namespace="+namespace,
 				"--health-probe-bind-address="+health, "--metrics-bind-address="+metrics,
-				"--kubeconfig="+kubeconfigOf(ctx, account))
+				"--kubeconfig="+kubeconfig)
 			session, err = gexec.Start(exec.Command(program, arguments...), GinkgoWriter, GinkgoWriter)
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(func() { session.Kill().Wait("10s") })
@@ -217,13 +217,8 @@ var _ = Describe("config/", Ordered, func() {
 	})
 })
 
-// try runs the control plane's own kubectl and returns what it prints.
 func try(ctx context.Context, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, plane.Kubectl, append([]string{
-		"--kubeconfig=" + plane.Kubeconfig, "--cache-dir=" + filepath.Join(plane.Folder, "cache"),
-	}, arguments...)...)
-	output, err := command.CombinedOutput()
-	return string(output), err
+	return plane.Run(ctx, "", arguments...)
 }
 
 func kubectl(ctx context.Context, arguments ...string) string {
@@ -277,19 +272,6 @@ func asJSON(value any) []byte {
 func token(ctx context.Context, namespace, account string) string {
 	GinkgoHelper()
 	return strings.TrimSpace(kubectl(ctx, "create", "token", account, "--namespace="+namespace))
-}
-
-// kubeconfigOf writes a kubeconfig with the rights of a ServiceAccount in the manager's namespace.
-func kubeconfigOf(ctx context.Context, account string) string {
-	GinkgoHelper()
-	config := clientcmdapi.NewConfig()
-	config.Clusters["test"] = &clientcmdapi.Cluster{Server: plane.Config.Host, CertificateAuthorityData: plane.Config.CAData}
-	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: token(ctx, namespace, account)}
-	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
-	config.CurrentContext = "test"
-	file := filepath.Join(plane.Folder, "kubeconfig-"+account)
-	Expect(clientcmd.WriteToFile(*config, file)).To(Succeed())
-	return file
 }
 
 // status returns a function that gets a URL and returns the status of the answer, or 0 where there is none.
