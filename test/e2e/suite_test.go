@@ -73,7 +73,7 @@ func startManager(ctx context.Context) *manager {
 	Expect(err).NotTo(HaveOccurred())
 	health := freeAddress()
 	arguments := append(strings.Fields(output), "--leader-election-namespace="+namespace, "--kubeconfig="+kubeconfig,
-		"--health-probe-bind-address="+health, "--metrics-bind-address="+freeAddress())
+		"--health-probe-bind-address="+health, "--metrics-bind-address=127.0.0.1:0")
 	session, err := gexec.Start(exec.Command(program, arguments...), GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	logs = append(logs, session)

@@ -152,7 +152,7 @@ var _ = Describe("config/", Ordered, func() {
 			DeferCleanup(organization.Close)
 			organization.SeedDemo()
 
-			health, metrics = freeAddress(), freeAddress()
+			health, metrics = freeAddresses()
 			container := deployment(ctx).Spec.Template.Spec.Containers[0]
 			Expect(container.ReadinessProbe.HTTPGet.Path).To(Equal("/readyz"))
 			kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, namespace, account)
@@ -295,10 +295,14 @@ func status(url, token string) func() int {
 	}
 }
 
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddresses are two loopback addresses that nobody listens on. Both are held until both are known: one
+// that is let go may be given again.
+func freeAddresses() (first, second string) {
+	one, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().String()
+	defer one.Close()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer other.Close()
+	return one.Addr().String(), other.Addr().String()
 }
