@@ -67,13 +67,13 @@ type Connections struct {
 	mu          sync.Mutex
 	byObject    map[types.NamespacedName]*connection
 	subscribers []func(Event)
-	// refused asks the Organization controller to look at an object again.
-	refused func(types.NamespacedName)
+	// look asks the Organization controller to look at an object again after a while.
+	look func(types.NamespacedName, time.Duration)
 }
 
 // NewConnections returns no connections yet.
 func NewConnections(now func() time.Time) *Connections {
-	return &Connections{now: now, byObject: map[types.NamespacedName]*connection{}, refused: func(types.NamespacedName) {}}
+	return &Connections{now: now, byObject: map[types.NamespacedName]*connection{}, look: func(types.NamespacedName, time.Duration) {}}
 }
 
 // Subscribe has the function told of every Event. It must not block.
@@ -83,11 +83,25 @@ func (c *Connections) Subscribe(tell func(Event)) {
 	c.subscribers = append(c.subscribers, tell)
 }
 
-// OnRefused has the function told of each Organization object whose key the API refused. It must not block.
-func (c *Connections) OnRefused(look func(types.NamespacedName)) {
+// OnLook has the function told of each Organization object that is to be looked at again, and after how
+// long: its key was refused, or its people are to be counted. It must not block.
+func (c *Connections) OnLook(look func(types.NamespacedName, time.Duration)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused = look
+	c.look = look
+}
+
+// countDelay gathers changes that come together into one count.
+const countDelay = 3 * time.Second
+
+// Recount has the Organization objects of the organization count its people soon: rollcall changed a role.
+func (c *Connections) Recount(conn *connection) {
+	c.mu.Lock()
+	look := c.look
+	c.mu.Unlock()
+	for _, object := range c.objectsOf(conn.organization, true) {
+		look(object, countDelay)
+	}
 }
 
 // For returns the connection of an Organization object, or false while its organization has not been read
@@ -247,10 +261,10 @@ func (c *Connections) Refuse(refused *connection) {
 			objects = append(objects, object)
 		}
 	}
-	look := c.refused
+	look := c.look
 	c.mu.Unlock()
 	for _, object := range objects {
-		look(object)
+		look(object, 0)
 	}
 }
 

@@ -77,11 +77,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// countDelay gathers the OrgUsers that are created or deleted together into one count.
-const countDelay = 3 * time.Second
-
 // SetupWithManager has the reconciler look at an Organization when its spec changes, when a whole reading is
-// asked for, when the API refused its key, and when the number of its OrgUsers changes.
+// asked for, when the API refused its key, and when the number of its OrgUsers or of its owners changes.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	askedOrChanged := predicate.Or[client.Object](predicate.GenerationChangedPredicate{},
 		annotationChanges(v1alpha1.SyncRequestedAtAnnotation, v1alpha1.PausedAnnotation))
@@ -97,7 +94,9 @@ func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int)
 			},
 		}).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error {
-			r.Connections.OnRefused(func(object types.NamespacedName) { q.Add(reconcile.Request{NamespacedName: object}) })
+			r.Connections.OnLook(func(object types.NamespacedName, after time.Duration) {
+				q.AddAfter(reconcile.Request{NamespacedName: object}, after)
+			})
 			return nil
 		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff()}).

@@ -28,6 +28,18 @@ var _ = Describe("An Organization", func() {
 		Expect(org.Status.LastSyncTime.Time).To(BeTemporally("~", time.Now(), 30*time.Second))
 	})
 
+	It("counts its owners again soon after rollcall made one", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		w.create(w.orgUser("grace"))
+		w.settle()
+		edit(w, w.orgUser("grace"), func(user *v1alpha1.OrgUser) { user.Spec.Role = v1alpha1.UserRoleOwner })
+		org := w.organization()
+		Eventually(func(g Gomega) {
+			w.expectReady(org)
+			g.Expect(org.Status.Users.Owners).To(BeEquivalentTo(2))
+		}).Should(Succeed())
+	})
+
 	DescribeTable("says what is wrong with the Secret and how to mend it, and goes on when it is mended",
 		func(ctx context.Context, data map[string]string, verdict, reason, message string) {
 			w := emptyWorld(ctx, ada, grace)

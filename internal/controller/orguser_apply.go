@@ -74,8 +74,11 @@ func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m
 			return m, made, r.failed(ctx, m, err)
 		}
 		log.FromContext(ctx).Info("updated user", "userID", m.user.ID, "change", step.String())
-		m.user = updated
 		m.conn.roster.Put(updated)
+		if updated.Role != m.user.Role {
+			r.Connections.Recount(m.conn)
+		}
+		m.user = updated
 		if user.Spec.RoleID != "" {
 			m.conn.roster.ForgetAssignments(m.user.ID)
 			if m, err = r.complete(ctx, user, m); err != nil {
