@@ -2,11 +2,13 @@ package controller_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -36,8 +38,9 @@ type world struct {
 	namespace string
 	sim       *openaitest.Server
 	writes    *writeCounter
-	stop      func()
-	requests  int
+	// stop ends the manager as SIGTERM does, kill as SIGKILL does.
+	stop, kill func()
+	requests   int
 }
 
 // newWorld makes a namespace and an organization with the given people, and starts a manager.
@@ -61,7 +64,7 @@ func newWorldWith(ctx context.Context, rules func(*v1alpha1.OrganizationSpec), p
 // emptyWorld makes a namespace and an organization, but no objects and no manager.
 func emptyWorld(ctx context.Context, people ...openaitest.User) *world {
 	GinkgoHelper()
-	w := &world{ctx: context.WithoutCancel(ctx), sim: openaitest.NewServer(), writes: &writeCounter{}, stop: func() {}}
+	w := &world{ctx: context.WithoutCancel(ctx), sim: openaitest.NewServer(), writes: &writeCounter{}, stop: func() {}, kill: func() {}}
 	DeferCleanup(w.sim.Close)
 	DeferCleanup(func() { w.stop() })
 	for _, person := range people {
@@ -73,11 +76,20 @@ func emptyWorld(ctx context.Context, people ...openaitest.User) *world {
 	return w
 }
 
-// startManager starts a manager for this namespace. Calling w.stop ends it and waits for it.
+// startManager starts a manager for this namespace. Calling w.stop or w.kill ends it and waits for it.
 func (w *world) startManager() {
 	GinkgoHelper()
 	rest := rest.CopyConfig(plane.Config)
 	rest.Wrap(w.writes.wrap)
+	var killed atomic.Bool
+	rest.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if killed.Load() {
+				return nil, errors.New("the manager was killed")
+			}
+			return next.RoundTrip(request)
+		})
+	})
 	mgr, err := ctrl.NewManager(rest, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -93,9 +105,19 @@ func (w *world) startManager() {
 	var once sync.Once
 	w.stop = func() {
 		once.Do(func() {
+			// A manager of controller-runtime v0.25 that is stopped before its caches are filled never ends.
+			if !killed.Load() {
+				<-mgr.Elected()
+			}
 			cancel()
 			Expect(<-done).To(Succeed())
 		})
+	}
+	// From one moment to the next it writes nothing more into Kubernetes, whatever it was at.
+	w.kill = func() {
+		<-mgr.Elected()
+		killed.Store(true)
+		w.stop()
 	}
 }
 

@@ -1,0 +1,163 @@
+package controller_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+// What must hold after a random history.
+
+func (s *soak) orgUsers() []v1alpha1.OrgUser {
+	GinkgoHelper()
+	list := &v1alpha1.OrgUserList{}
+	Expect(admin.List(s.ctx, list, client.InNamespace(s.namespace))).To(Succeed())
+	return list.Items
+}
+
+// expectDeclaredState compares what holds with what is declared, object by object.
+func (s *soak) expectDeclaredState() {
+	GinkgoHelper()
+	members := map[string]openaitest.Member{}
+	for _, m := range s.sim.Members() {
+		members[m.Email] = m
+	}
+	users := s.orgUsers()
+	for i := range users {
+		s.expectAsDeclared(&users[i], members)
+	}
+	for i := range soakPeople {
+		s.expectLeft(numbered(i), users, members)
+	}
+	bindings := &v1alpha1.OrgUserRoleBindingList{}
+	Expect(admin.List(s.ctx, bindings, client.InNamespace(s.namespace))).To(Succeed())
+	for _, binding := range bindings.Items {
+		for _, subject := range binding.Spec.Subjects {
+			if m, ok := members[subject.Email]; ok {
+				Expect(m.Direct).To(ContainElement(binding.Spec.RoleRef.Name), "%s in %s\n%s", m.Email, binding.Name, s.tale())
+			}
+		}
+	}
+}
+
+func (s *soak) expectAsDeclared(user *v1alpha1.OrgUser, members map[string]openaitest.Member) {
+	GinkgoHelper()
+	m, isMember := members[user.Spec.Email]
+	verdict := s.verdict(user)
+	switch {
+	case strings.Contains(verdict, "Held"):
+	case !user.DeletionTimestamp.IsZero() && strings.Contains(verdict, "Conflict"):
+		// They left and came back under another ID, or have another address now: nobody is removed on a guess.
+		Expect(s.message(user)).To(ContainSubstring("nobody is removed"), s.tale())
+	case !user.DeletionTimestamp.IsZero():
+		Fail(fmt.Sprintf("%s still waits for its deletion: %s: %s\n%s", user.Name, verdict, s.message(user), s.tale()))
+	case !isMember:
+		Expect(verdict).To(Equal(fmt.Sprintf(waits, "NotAMember")), s.tale())
+	default:
+		Expect(verdict).To(Equal(inSync), "%s: %s\n%s", user.Name, s.message(user), s.tale())
+		if user.Spec.Role != "" {
+			Expect(m.Role).To(Equal(string(user.Spec.Role)), s.tale())
+		}
+		if user.Spec.TechnicalLevel != nil {
+			Expect(m.TechnicalLevel).To(Equal(*user.Spec.TechnicalLevel), s.tale())
+		}
+	}
+}
+
+// expectLeft: a leaver whose object went is gone, unless it went under Observe or they joined again.
+func (s *soak) expectLeft(email string, users []v1alpha1.OrgUser, members map[string]openaitest.Member) {
+	GinkgoHelper()
+	last := s.last(email)
+	if last.standing != leaving || s.joined[email].After(last.since) || s.observedSince(last.since) ||
+		slices.ContainsFunc(users, func(u v1alpha1.OrgUser) bool { return u.Spec.Email == email }) {
+		return
+	}
+	Expect(members).NotTo(HaveKey(email), "%s was to leave and is still inside\n%s", email, s.tale())
+}
+
+// expectPromisesKept reads the journal.
+func (s *soak) expectPromisesKept() {
+	GinkgoHelper()
+	for _, call := range s.mutationsTried() {
+		Expect(s.observed(call.Time)).To(BeFalse(), "%s %s under Observe\n%s", call.Method, call.Path, s.tale())
+	}
+	removals := 0
+	for _, call := range s.sim.Mutations() {
+		if call.Owners < call.OwnersBefore {
+			Expect(call.Owners).To(BeNumerically(">=", soakMinOwners), "%s %s left too few owners\n%s", call.Method, call.Path, s.tale())
+		}
+		switch call.Method + " " + call.Endpoint {
+		case "DELETE /organization/users/{id}":
+			removals++
+			s.expectRemovable(call)
+		case "DELETE /organization/users/{id}/roles/{role_id}":
+			Expect(s.wasBound(s.roleName(call.RoleID), call.Email, call.Time)).To(BeFalse(),
+				"%s lost role %s at %s, which a binding declares\n%s", call.Email, s.roleName(call.RoleID), clock(call.Time), s.tale())
+		}
+	}
+	Expect(removals).To(BeNumerically("<=", soakMaxRemovals), s.tale())
+}
+
+// expectRemovable: somebody asked for the removal.
+func (s *soak) expectRemovable(call openaitest.Call) {
+	GinkgoHelper()
+	standings := s.standing(call.Email, call.Time)
+	allowed := []any{leaving}
+	if s.tidies {
+		allowed = append(allowed, undeclaredYet, retiredWithRetain)
+	}
+	Expect(standings).To(ContainElement(BeElementOf(allowed...)), "%s was removed at %s and was %v\n%s",
+		call.Email, clock(call.Time), standings, s.tale())
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05.000") }
+
+func (s *soak) roleName(id string) string {
+	GinkgoHelper()
+	roles := s.sim.Roles()
+	at := slices.IndexFunc(roles, func(r openaitest.Role) bool { return r.ID == id })
+	Expect(at).To(BeNumerically(">=", 0), "no role "+id)
+	return roles[at].Name
+}
+
+// expectNothingMore: where nothing happens any more, nothing is tried.
+func (s *soak) expectNothingMore() {
+	GinkgoHelper()
+	s.sim.ResetJournal()
+	s.resync()
+	s.quiet()
+	Expect(s.mutationsTried()).To(BeEmpty(), "a call after the end\n%s", s.tale())
+}
+
+// expectTeardownRemovesNobody deletes the namespace in the middle of things, with the manager at work or off.
+func (s *soak) expectTeardownRemovesNobody() {
+	GinkgoHelper()
+	for range 12 {
+		s.deleteSomebody()
+		s.breakTheAPI()
+		s.declareSomebody()
+	}
+	off := s.dice.IntN(2) == 0
+	s.notef("the namespace is deleted, with the manager off: %t", off)
+	if off {
+		s.kill()
+	}
+	s.deleteNamespace()
+	deleted := time.Now()
+	s.sim.ClearFaults()
+	if off {
+		s.startManager()
+	}
+	Eventually(s.orgUsers).WithTimeout(time.Minute).Should(BeEmpty(), s.tale())
+	for _, call := range s.mutationsTried() {
+		Expect(call.Time).To(BeTemporally("<", deleted.Add(lag)), "%s %s: a teardown is not offboarding\n%s", call.Method, call.Path, s.tale())
+	}
+}
