@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
-# The image that `make deploy` deploys.
+# The image that `make deploy` and `make build-installer` name.
 IMG ?= rollcall:dev
 # How long `make fuzz` tries each fuzz target.
 FUZZTIME ?= 10s
@@ -23,7 +23,7 @@ tool = "$$(hack/tool.sh $(1))"
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the programs into bin/.
@@ -46,13 +46,18 @@ manifests: ## Generate the CustomResourceDefinitions and the manager's ClusterRo
 	@tool=$(call tool,controller-gen) && set -x && "$$tool" crd rbac:roleName=manager-role paths=./api/... paths=./internal/... \
 		output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
 
+.PHONY: build-installer
+build-installer: ## Render config/default into dist/install.yaml (IMG=registry/rollcall:tag).
+	@mkdir -p dist && rendered=$$(hack/deploy.sh render "$(IMG)") && \
+		printf '# All that a cluster needs: kubectl apply -f dist/install.yaml\n# Made from config/default by make build-installer.\n%s\n' "$$rendered" >dist/install.yaml
+
 .PHONY: fmt
 fmt: ## Format the Go code.
 	gofmt -w .
 
 .PHONY: clean
 clean: ## Remove what builds and tests left in the checkout.
-	rm -rf bin dist bench.json cover.out
+	rm -rf bin dist/image bench.json cover.out
 
 ##@ Checks
 

@@ -57,10 +57,10 @@ var _ = Describe("config/", Ordered, func() {
 	})
 
 	It("is applied again without a change", func(ctx SpecContext) {
-		for line := range strings.Lines(kubectl(ctx, "apply", "-k", root+"/config/default")) {
-			Expect(line).To(HaveSuffix(" unchanged\n"))
-		}
+		expectNoChange(ctx, "-k", root+"/config/default")
 	})
+
+	Describe("and the rest of config/", theRest)
 
 	It("makes pods that the restricted Pod Security Standard admits", func(ctx SpecContext) {
 		create := func(template corev1.PodTemplateSpec) (string, error) {
