@@ -2,8 +2,10 @@
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
-# The image that `make deploy` and `make build-installer` name.
-IMG ?= rollcall:dev
+# The program in the image that `make image` writes: manager or orgsim.
+PROGRAM ?= manager
+# The image that `make image` writes, and `make deploy` and `make build-installer` name.
+IMG ?= rollcall$(if $(filter orgsim,$(PROGRAM)),-orgsim):dev
 # How long `make fuzz` tries each fuzz target.
 FUZZTIME ?= 10s
 # How many random histories `make soak` tries.
@@ -55,6 +57,10 @@ build-installer: ## Render config/default into dist/install.yaml (IMG=registry/r
 fmt: ## Format the Go code.
 	gofmt -w .
 
+.PHONY: image
+image: ## Write the manager's image for amd64 and arm64 to dist/image (IMG=name:tag, VERSION=; PROGRAM=orgsim: the simulator's).
+	hack/image.sh "$(PROGRAM)" "$(IMG)" dist/image
+
 .PHONY: clean
 clean: ## Remove what builds and tests left in the checkout.
 	rm -rf bin dist/image bench.json cover.out
@@ -76,6 +82,10 @@ test-envtest: ## Run the tests against a real API server.
 .PHONY: test-e2e
 test-e2e: ## Run the end-to-end tests.
 	hack/test.sh e2e
+
+.PHONY: test-image
+test-image: ## Run the tests of the container image.
+	hack/test.sh image
 
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector (needs a C compiler).

@@ -3,8 +3,8 @@
 #
 #   hack/controlplane.sh [PROGRAM...]
 #
-# PROGRAM is one of kube-apiserver, etcd, kubectl, kube-controller-manager (default: all four).
-# Each comes from the first of these that has it:
+# PROGRAM is one of kube-apiserver, etcd, kubectl, kube-controller-manager (default: these four), and for the node
+# of test/node kubelet, kube-scheduler, kube-proxy, containerd, containerd-shim-runc-v2, ctr. Each comes from the first of these that has it:
 #   1. the folder named by KUBEBUILDER_ASSETS, if that is set
 #   2. `setup-envtest use`, where its download can be reached (ROLLCALL_NO_DOWNLOAD=1 leaves this out)
 #   3. its source, built with Go alone: minutes on a first run, nothing after that
@@ -20,7 +20,7 @@ programs=("$@")
 [ ${#programs[@]} -gt 0 ] || programs=(kube-apiserver etcd kubectl kube-controller-manager)
 
 kubernetes_version=$(module_version hack/controlplane/kubernetes k8s.io/kubernetes)
-etcd_version=$(module_version hack/controlplane/etcd go.etcd.io/etcd/server/v3)
+containerd_version=$(module_version hack/controlplane/containerd github.com/containerd/containerd/v2)
 platform="$(go env GOOS)-$(go env GOARCH)"
 folder="$(cache_folder)/controlplane/$kubernetes_version-$platform"
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
@@ -36,6 +36,9 @@ from_source() { # PROGRAM
   local module package flags="-s -w"
   case $1 in
     etcd) module=etcd package=go.etcd.io/etcd/server/v3 ;;
+    containerd | containerd-shim-runc-v2 | ctr)
+      module=containerd package=github.com/containerd/containerd/v2/cmd/$1
+      flags="$flags -X github.com/containerd/containerd/v2/version.Version=$containerd_version" ;;
     *)
       module=kubernetes package=k8s.io/kubernetes/cmd/$1
       local v="k8s.io/component-base/version" minor=${kubernetes_version#v1.}
@@ -62,22 +65,26 @@ download() { # prints nothing; sets `downloaded` to the folder, or to "none"
   rm -f "$out"
 }
 
+# What envtest's archives hold; everything else comes from its source.
+is_in_envtest() { case $1 in kube-apiserver | etcd | kubectl) ;; *) return 1 ;; esac; }
+
 mkdir -p "$folder"
 for program in "${programs[@]}"; do
-  case $program in kube-apiserver | etcd | kubectl | kube-controller-manager) ;; *)
-    die "unknown program '$program'; known are kube-apiserver, etcd, kubectl and kube-controller-manager" ;;
+  case $program in
+    kube-apiserver | etcd | kubectl | kube-controller-manager) ;;
+    kubelet | kube-scheduler | kube-proxy | containerd | containerd-shim-runc-v2 | ctr) ;;
+    *) die "unknown program '$program'; hack/controlplane.sh itself says which are known" ;;
   esac
   [ ! -x "$folder/$program" ] || continue
   if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     if link_from "$KUBEBUILDER_ASSETS" "$program"; then continue; fi
-    [ "$program" = kube-controller-manager ] ||
+    ! is_in_envtest "$program" ||
       die "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS has no $program; unset KUBEBUILDER_ASSETS, or name a folder that has it"
   fi
   lock "$folder/.lock"
   if [ ! -x "$folder/$program" ]; then
-    # setup-envtest has no kube-controller-manager.
-    if [ "$program" != kube-controller-manager ] && [ -z "$downloaded" ]; then download; fi
-    if [ "$program" = kube-controller-manager ] || ! link_from "$downloaded" "$program"; then
+    if is_in_envtest "$program" && [ -z "$downloaded" ]; then download; fi
+    if ! is_in_envtest "$program" || ! link_from "$downloaded" "$program"; then
       from_source "$program"
     fi
   fi

@@ -74,7 +74,13 @@ differs from them.`,
 	return command
 }
 
+// stamped is the version that hack/image.sh and the Dockerfile build in; `go install` and `go build` leave it empty.
+var stamped string
+
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version
 	}

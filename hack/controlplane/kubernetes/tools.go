@@ -1,10 +1,14 @@
 //go:build tools
 
-// Package tools pins the Kubernetes programs that the tests and the demo run.
+// Package tools pins the Kubernetes programs that the tests and the demo run, the kubelet, scheduler and proxy for the
+// node of test/node among them.
 package tools
 
 import (
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
 	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kube-proxy"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler"
 	_ "k8s.io/kubernetes/cmd/kubectl"
+	_ "k8s.io/kubernetes/cmd/kubelet"
 )
