@@ -53,6 +53,10 @@ build-installer: ## Render config/default into dist/install.yaml (IMG=registry/r
 	@mkdir -p dist && rendered=$$(hack/deploy.sh render "$(IMG)") && \
 		printf '# All that a cluster needs: kubectl apply -f dist/install.yaml\n# Made from config/default by make build-installer.\n%s\n' "$$rendered" >dist/install.yaml
 
+.PHONY: chart
+chart: ## Make the templates of the Helm chart in dist/chart from config/.
+	hack/chart.sh
+
 .PHONY: fmt
 fmt: ## Format the Go code.
 	gofmt -w .
