@@ -57,6 +57,14 @@ build-installer: ## Render config/default into dist/install.yaml (IMG=registry/r
 chart: ## Make the templates of the Helm chart in dist/chart from config/.
 	hack/chart.sh
 
+.PHONY: reference
+reference: ## Generate docs/reference.md from the comments of the API's types.
+	@tool=$(call tool,crd-ref-docs) && set -x && "$$tool" --log-level=ERROR --source-path=api --config=hack/reference/config.yaml \
+		--templates-dir=hack/reference/templates --renderer=markdown --output-path=docs/reference.md
+
+.PHONY: generated
+generated: generate manifests build-installer chart reference fmt ## Make everything anew that is generated.
+
 .PHONY: fmt
 fmt: ## Format the Go code.
 	gofmt -w .
