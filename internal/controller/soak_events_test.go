@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -145,6 +146,23 @@ func (s *soak) driftByHand() {
 		s.notef("%s gets another address", numbered(i))
 		s.sim.SetEmail(id, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
 	}
+}
+
+// demoteOwners demotes one owner by hand and another by their manifest, at the same moment.
+func (s *soak) demoteOwners() {
+	GinkgoHelper()
+	owners := slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return m.Role != "owner" })
+	s.dice.Shuffle(len(owners), func(i, j int) { owners[i], owners[j] = owners[j], owners[i] })
+	at := slices.IndexFunc(owners, func(m openaitest.Member) bool { return s.last(m.Email).standing == declared })
+	if at < 0 || len(owners) < 2 {
+		return
+	}
+	byManifest, byHand := owners[at], owners[(at+1)%len(owners)]
+	s.notef("%s is demoted by hand, and %s by their manifest", byHand.Email, byManifest.Email)
+	s.sim.SetRole(byHand.ID, "reader")
+	edit(s.world, s.orgUser(strings.TrimSuffix(byManifest.Email, "@example.com")), func(user *v1alpha1.OrgUser) {
+		user.Spec.Role = v1alpha1.UserRoleReader
+	})
 }
 
 func (s *soak) breakTheAPI() {

@@ -146,8 +146,10 @@ func (s *soak) something() {
 		s.deleteSomebody()
 	case roll < 57:
 		s.bindSomething()
-	case roll < 73:
+	case roll < 70:
 		s.driftByHand()
+	case roll < 74:
+		s.demoteOwners()
 	case roll < 86:
 		s.breakTheAPI()
 	case roll < 88:
