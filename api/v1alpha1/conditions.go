@@ -51,7 +51,8 @@ const (
 	SyncRequestedAtAnnotation = "openai.rollcall.dev/sync-requested-at"
 
 	// PausedAnnotation with the value "true" on any object stops everything that rollcall does for it, also
-	// its deletion. On an Organization it stops all of its objects.
+	// its deletion, unless that changes nothing in the organization: with the policy Retain, or in a teardown.
+	// On an Organization it stops all of its objects.
 	PausedAnnotation = "openai.rollcall.dev/paused"
 )
 

@@ -44,14 +44,14 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, progress, farewell, error) {
 	var seen observedBinding
 	var made progress
-	if paused(binding) {
-		return seen, made, farewell{}, isPaused()
-	}
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
 		return seen, made, retainedAssignments("spec.deletionPolicy is Retain"), nil
 	}
 	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
 		return seen, made, retainedAssignments(going.why).in(going), err
+	}
+	if paused(binding) {
+		return seen, made, farewell{}, isPaused()
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
 	if err != nil {

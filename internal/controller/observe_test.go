@@ -110,6 +110,25 @@ var _ = Describe("The annotation paused", func() {
 		Expect(w.holders("viewer")).To(BeEmpty())
 	})
 
+	It("holds up no deletion that changes nothing outside: with the policy Retain, or in a teardown", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		stays, goes, binding := w.orgUser("ada"), w.orgUser("grace"), w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(stays, goes, binding)
+		w.sim.ResetJournal()
+		pause(w, goes)
+		w.delete(goes)
+		w.expectStalled(goes, "Paused", "set spec.deletionPolicy to Retain")
+		edit(w, goes, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+		w.expectGone(goes)
+		pause(w, stays)
+		pause(w, binding)
+		w.deleteNamespace()
+		w.expectGone(stays)
+		w.expectGone(binding)
+		Expect(w.mutationsTried()).To(BeEmpty())
+	})
+
 	It("on the Organization stops all of its objects and all calls", func(ctx context.Context) {
 		w := newWorld(ctx, ada, grace, alan)
 		user, same := w.orgUser("grace", role("reader")), w.orgUser("alan")

@@ -46,14 +46,14 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 
 // leave decides whether the person leaves with the object, and removes them if so.
 func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
-	if paused(user) {
-		return farewell{}, isPaused()
-	}
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
 		return retained(who(user), "spec.deletionPolicy is Retain"), nil
 	}
 	if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
 		return retained(who(user), going.why).in(going), err
+	}
+	if paused(user) {
+		return farewell{}, isPaused()
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {

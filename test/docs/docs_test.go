@@ -71,7 +71,7 @@ var _ = Describe("The commands of", func() {
 })
 
 func (b block) matters() bool {
-	return b.Untested == "" && (b.Language == "" || b.Language == "sh" || b.isManifest())
+	return b.Untested == "" && (b.Language == onlyTest || b.Language == "sh" || b.isManifest())
 }
 
 func (b block) isManifest() bool {

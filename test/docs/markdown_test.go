@@ -12,13 +12,16 @@ import (
 // block is a fenced block of a page, or a command that only the test runs.
 type block struct {
 	Line     int
-	Language string // "" for a command that only the test runs
+	Language string
 	Text     string
 	// Terminal says that the block goes on until the page ends: a reader runs it in another terminal.
 	Terminal bool
 	// Untested is why the block is not run.
 	Untested string
 }
+
+// onlyTest is the language of a command that only the test runs.
+const onlyTest = "hidden"
 
 // Comments before a block, which a reader does not see:
 //
@@ -55,7 +58,7 @@ func parse(page string) ([]block, error) {
 			comment := strings.TrimSuffix(strings.TrimPrefix(trimmed, "<!-- "), " -->")
 			switch {
 			case strings.HasPrefix(comment, hiddenCommand):
-				blocks = append(blocks, block{Line: number, Text: strings.TrimSpace(strings.TrimPrefix(comment, hiddenCommand)) + "\n"})
+				blocks = append(blocks, block{Line: number, Language: onlyTest, Text: strings.TrimSpace(strings.TrimPrefix(comment, hiddenCommand)) + "\n"})
 			case comment == inTerminal:
 				next.Terminal = true
 			case strings.HasPrefix(comment, untested):
@@ -78,7 +81,7 @@ func TestParsePage(t *testing.T) {
 	}
 	want := []block{
 		{Line: 3, Language: "sh", Text: "echo one\necho two\n"},
-		{Line: 8, Text: "echo hidden\n"},
+		{Line: 8, Language: onlyTest, Text: "echo hidden\n"},
 		{Line: 10, Language: "sh", Text: "rm -rf /\n", Untested: "no cluster"},
 		{Line: 14, Language: "sh", Text: "serve\n", Terminal: true},
 		{Line: 19, Language: "yaml", Text: "   a: b\n"},
