@@ -65,7 +65,12 @@ func (s *soak) declareSomebody() {
 // without a trace.
 func (s *soak) deleteSomebody() {
 	GinkgoHelper()
-	user := s.orgUser(fmt.Sprintf("user-%04d", s.somebody()))
+	s.deleteOrgUser(fmt.Sprintf("user-%04d", s.somebody()))
+}
+
+func (s *soak) deleteOrgUser(name string) {
+	GinkgoHelper()
+	user := s.orgUser(name)
 	Eventually(func() error {
 		if err := admin.Get(s.ctx, client.ObjectKeyFromObject(user), user); err != nil || !user.DeletionTimestamp.IsZero() {
 			return client.IgnoreNotFound(err)
@@ -127,7 +132,7 @@ func (s *soak) driftByHand() {
 		return
 	}
 	id := members[at].ID
-	switch s.dice.IntN(9) {
+	switch s.dice.IntN(8) {
 	case 0, 1:
 		role := pick(s, "owner", "reader")
 		s.notef("%s is made %s by hand", numbered(i), role)
@@ -136,15 +141,11 @@ func (s *soak) driftByHand() {
 		s.sim.AssignRole(id, s.roleID(pick(s, "viewer", "editor")))
 	case 4, 5:
 		s.sim.UnassignRole(id, s.roleID(pick(s, "viewer", "editor")))
-	case 6, 7:
+	default:
 		if members[at].Role != "owner" {
 			s.notef("%s leaves", numbered(i))
 			s.sim.RemoveUser(id)
 		}
-	default:
-		// Whoever has the ID is not any more whom the manifest names.
-		s.notef("%s gets another address", numbered(i))
-		s.sim.SetEmail(id, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
 	}
 }
 
@@ -163,6 +164,20 @@ func (s *soak) demoteOwners() {
 	edit(s.world, s.orgUser(strings.TrimSuffix(byManifest.Email, "@example.com")), func(user *v1alpha1.OrgUser) {
 		user.Spec.Role = v1alpha1.UserRoleReader
 	})
+}
+
+// renameLeaver gives somebody another address at the moment in which their OrgUser is deleted: whoever has the
+// ID is not any more whom the manifest names.
+func (s *soak) renameLeaver() {
+	GinkgoHelper()
+	members := slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
+	if len(members) == 0 {
+		return
+	}
+	leaver := members[s.dice.IntN(len(members))]
+	s.notef("%s gets another address", leaver.Email)
+	s.sim.SetEmail(leaver.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
+	s.deleteOrgUser(strings.TrimSuffix(leaver.Email, "@example.com"))
 }
 
 func (s *soak) breakTheAPI() {

@@ -103,7 +103,7 @@ func (s *soak) expectPromisesKept() {
 				"%s lost role %s at %s, which a binding declares\n%s", call.Email, s.roleName(call.RoleID), clock(call.Time), s.tale())
 		}
 	}
-	Expect(removals).To(BeNumerically("<=", soakMaxRemovals), s.tale())
+	Expect(removals).To(BeNumerically("<=", s.maxRemovals), s.tale())
 }
 
 // expectRemovable: somebody asked for the removal.

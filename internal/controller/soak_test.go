@@ -35,10 +35,9 @@ func soakSeeds() []uint64 {
 }
 
 const (
-	soakPeople      = 12
-	soakSteps       = 100
-	soakMinOwners   = 2
-	soakMaxRemovals = 2
+	soakPeople    = 12
+	soakSteps     = 100
+	soakMinOwners = 2
 )
 
 // soak is a world in which anything may happen, and a record of what did.
@@ -48,10 +47,11 @@ type soak struct {
 
 	dice *rand.Rand
 	// tidies: the Organization removes what is undeclared.
-	tidies bool
-	mode   v1alpha1.Mode
-	key    int
-	story  []string
+	tidies      bool
+	maxRemovals int
+	mode        v1alpha1.Mode
+	key         int
+	story       []string
 }
 
 var _ = Describe("Whatever happens", func() {
@@ -75,18 +75,21 @@ var _ = Describe("Whatever happens", func() {
 	})
 })
 
-// newSoak makes the world of a seed. In every third what is undeclared is removed. Where the mode is Observe
-// it stays so; else there are spells of it.
+// newSoak makes the world of a seed. In every third what is undeclared is removed, and in every second but a few
+// people may be. Where the mode is Observe it stays so; else there are spells of it.
 func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 	GinkgoHelper()
 	people, _ := numberedPeople(soakPeople, "reader")
 	for i := range 4 {
 		people[i].Role = "owner"
 	}
-	s := &soak{dice: rand.New(rand.NewPCG(seed, seed)), tidies: seed%3 == 0, mode: mode}
+	s := &soak{dice: rand.New(rand.NewPCG(seed, seed)), tidies: seed%3 == 0, maxRemovals: 6, mode: mode}
+	if seed%2 == 0 {
+		s.maxRemovals = 2
+	}
 	s.world = newWorldWith(ctx, func(spec *v1alpha1.OrganizationSpec) {
 		spec.Mode = mode
-		spec.Guard = v1alpha1.Guard{MinOwners: soakMinOwners, MaxRemovals: new(intstr.FromInt32(soakMaxRemovals))}
+		spec.Guard = v1alpha1.Guard{MinOwners: soakMinOwners, MaxRemovals: new(intstr.FromInt(s.maxRemovals))}
 		if s.tidies {
 			removeUndeclared(spec)
 			unassignUndeclared(spec)
@@ -150,13 +153,15 @@ func (s *soak) something() {
 		s.driftByHand()
 	case roll < 74:
 		s.demoteOwners()
-	case roll < 86:
+	case roll < 77:
+		s.renameLeaver()
+	case roll < 87:
 		s.breakTheAPI()
-	case roll < 88:
+	case roll < 89:
 		s.rotateTheKey()
-	case roll < 91:
+	case roll < 92:
 		s.switchMode()
-	case roll < 94:
+	case roll < 95:
 		s.notef("a resync is asked for")
 		s.ask()
 	case roll < 97:

@@ -106,7 +106,7 @@ func newReader(ctx context.Context, installed bool) *reader {
 		kubectl create secret generic openai-admin-key --from-file=api-key="$KEY_FILE" --from-literal=base-url="$BASE_URL"`)).To(Succeed())
 	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, "rollcall-system", "rollcall-controller-manager")
 	Expect(err).NotTo(HaveOccurred())
-	session, err := gexec.Start(exec.Command(manager, "--leader-elect=false", "--kubeconfig="+kubeconfig, //nolint:gosec // just built
+	session, err := gexec.Start(exec.Command(manager, "--leader-elect=false", "--kubeconfig="+kubeconfig,
 		"--health-probe-bind-address=0", "--metrics-bind-address=0"), GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { session.Kill().Wait("30s") })
@@ -156,7 +156,7 @@ func run(ctx context.Context, folder string, environment []string, commands stri
 }
 
 func shell(ctx context.Context, folder string, environment []string, commands string) *exec.Cmd {
-	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands) //nolint:gosec // the docs of this tree
+	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
 	command.Dir, command.Env = folder, environment
 	command.Stdout, command.Stderr = GinkgoWriter, GinkgoWriter
 	// A group of its own, so that what the commands start ends with them.
