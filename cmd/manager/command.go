@@ -71,6 +71,7 @@ differs from them.`,
 	flags.StringVar(&s.logFormat, "log-format", "", "text or json (default: text in a terminal, else json)")
 	// controller-runtime registers --kubeconfig with the standard library's flags.
 	command.Flags().AddGoFlagSet(kubeconfigFlags())
+	command.AddCommand(newExportCommand())
 	return command
 }
 

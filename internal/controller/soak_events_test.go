@@ -138,9 +138,14 @@ func (s *soak) driftByHand() {
 		s.notef("%s is made %s by hand", numbered(i), role)
 		s.sim.SetRole(id, role)
 	case 2, 3:
-		s.sim.AssignRole(id, s.roleID(pick(s, "viewer", "editor")))
+		role := pick(s, "viewer", "editor")
+		s.notef("%s gets role %s by hand", numbered(i), role)
+		s.sim.AssignRole(id, s.roleID(role))
+		s.hand(role, numbered(i))
 	case 4, 5:
-		s.sim.UnassignRole(id, s.roleID(pick(s, "viewer", "editor")))
+		role := pick(s, "viewer", "editor")
+		s.notef("%s loses role %s by hand", numbered(i), role)
+		s.sim.UnassignRole(id, s.roleID(role))
 	default:
 		if members[at].Role != "owner" {
 			s.notef("%s leaves", numbered(i))

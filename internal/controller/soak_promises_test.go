@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ func (s *soak) expectDeclaredState() {
 	for i := range soakPeople {
 		s.expectLeft(numbered(i), users, members)
 	}
+	for _, m := range members {
+		s.expectTakenOut(m)
+	}
 	bindings := &v1alpha1.OrgUserRoleBindingList{}
 	Expect(admin.List(s.ctx, bindings, client.InNamespace(s.namespace))).To(Succeed())
 	for _, binding := range bindings.Items {
@@ -44,6 +48,18 @@ func (s *soak) expectDeclaredState() {
 			if m, ok := members[subject.Email]; ok {
 				Expect(m.Direct).To(ContainElement(binding.Spec.RoleRef.Name), "%s in %s\n%s", m.Email, binding.Name, s.tale())
 			}
+		}
+	}
+}
+
+// expectTakenOut: whom the last binding left out has the role no more, unless they were given it by hand too, or
+// the binding went under Observe.
+func (s *soak) expectTakenOut(m openaitest.Member) {
+	GinkgoHelper()
+	for _, role := range m.Direct {
+		since, was := s.unboundSince(role, m.Email)
+		if was && !s.handed[role+" "+m.Email] && !s.observedSince(since) {
+			Fail(fmt.Sprintf("%s still has role %s, which no binding gives since %s\n%s", m.Email, role, clock(since), s.tale()))
 		}
 	}
 }
@@ -104,6 +120,29 @@ func (s *soak) expectPromisesKept() {
 		}
 	}
 	Expect(removals).To(BeNumerically("<=", s.maxRemovals), s.tale())
+	s.expectLookAfterLostAnswer()
+}
+
+// expectLookAfterLostAnswer: whoever was being changed when an answer was lost is looked at before they are
+// changed again, alone or with all.
+func (s *soak) expectLookAfterLostAnswer() {
+	GinkgoHelper()
+	lost := map[string]openaitest.Call{} // by user ID
+	for _, call := range s.sim.Journal() {
+		switch {
+		case call.Method == http.MethodGet && call.Endpoint == "/organization/users":
+			clear(lost)
+		case call.Method == http.MethodGet:
+			delete(lost, call.UserID)
+		case call.Endpoint == "/organization/users/{id}":
+			before, blind := lost[call.UserID]
+			Expect(blind).To(BeFalse(), "%s %s at %s, though the answer at %s was lost\n%s",
+				call.Method, call.Path, clock(call.Time), clock(before.Time), s.tale())
+			if call.Status == 0 {
+				lost[call.UserID] = call
+			}
+		}
+	}
 }
 
 // expectRemovable: somebody asked for the removal.

@@ -12,7 +12,8 @@ type record struct {
 	joined    map[string]time.Time       // last, by email
 	bindings  map[string][]string        // "role email", by binding
 	bound     []boundSince
-	spells    []spell // of Observe
+	handed    map[string]bool // "role email" of roles that were ever given by hand
+	spells    []spell         // of Observe
 }
 
 // lag is how long the manager may go on with what was so before: its cache is not told at once.
@@ -116,6 +117,26 @@ func (r *record) wasBound(role, email string, at time.Time) bool {
 		}
 	}
 	return now[role+" "+email]
+}
+
+// unboundSince tells when the last binding that gave the role to the person went or left them out.
+func (r *record) unboundSince(role, email string) (since time.Time, ever bool) {
+	for _, b := range r.bound {
+		switch {
+		case b.pairs[role+" "+email]:
+			since, ever = time.Time{}, true
+		case ever && since.IsZero():
+			since = b.since
+		}
+	}
+	return since, ever && !since.IsZero()
+}
+
+func (r *record) hand(role, email string) {
+	if r.handed == nil {
+		r.handed = map[string]bool{}
+	}
+	r.handed[role+" "+email] = true
 }
 
 func (r *record) observing() bool {
