@@ -31,8 +31,8 @@ func TestDocs(t *testing.T) {
 	RunSpecs(t, "Docs")
 }
 
-// checkout is a copy of the tree in which the commands are run; programs has the manager.
-var checkout, manager string
+// checkout is a copy of the tree in which the commands are run; manager and helm are programs.
+var checkout, manager, helm string
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
@@ -42,6 +42,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	manager, err = gexec.Build("github.com/rollcall-dev/rollcall/cmd/manager")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
+	output, err := exec.CommandContext(ctx, root+"/hack/tool.sh", "helm").Output()
+	Expect(err).NotTo(HaveOccurred())
+	helm = strings.TrimSpace(string(output))
 })
 
 var _ = Describe("The commands of", func() {
@@ -97,7 +100,8 @@ func newReader(ctx context.Context, installed bool) *reader {
 	key := filepath.Join(plane.Folder, "admin-key")
 	Expect(os.WriteFile(key, []byte(organization.AdminKey()), 0o600)).To(Succeed())
 	r := &reader{environment: append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "CI=true",
-		"PATH="+filepath.Dir(plane.Kubectl)+":"+os.Getenv("PATH"), "KEY_FILE="+key, "BASE_URL="+organization.URL())}
+		"PATH="+filepath.Dir(plane.Kubectl)+":"+filepath.Dir(helm)+":"+os.Getenv("PATH"),
+		"HELM_CACHE_HOME="+plane.Folder, "HELM_CONFIG_HOME="+plane.Folder, "HELM_DATA_HOME="+plane.Folder, "KEY_FILE="+key, "BASE_URL="+organization.URL())}
 	if !installed {
 		return r
 	}
