@@ -20,7 +20,6 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/controller"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 )
 
 // settings are what the flags set.
@@ -122,7 +121,7 @@ func (s *settings) run(ctx context.Context) error {
 	}
 	if err := controller.SetupWithManager(ctx, mgr, controller.Options{
 		Workers: s.workers, AllowInsecureBaseURL: s.allowInsecureBaseURL,
-		Metrics: openai.NewMetrics(metrics.Registry),
+		Metrics: metrics.Registry,
 	}); err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -83,7 +81,7 @@ func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, seen observedB
 	var done []plan.Step
 	for i, step := range steps {
 		if made[i] {
-			log.FromContext(ctx).Info("changed role assignment", "userID", step.UserID, "roleID", step.Role.ID, "change", step.String())
+			seen.conn.note(ctx, step)
 			done = append(done, step)
 		}
 	}

@@ -36,6 +36,7 @@ func (o *organization) exclusively(ctx context.Context, run func() error) error 
 // connection is one Organization object's way to its organization.
 type connection struct {
 	*organization
+	ledger         *ledger
 	object         types.NamespacedName // the Organization object
 	api            *openai.Client
 	credential     credential
@@ -66,6 +67,7 @@ type Connections struct {
 
 	mu          sync.Mutex
 	byObject    map[types.NamespacedName]*connection
+	ledgers     map[types.NamespacedName]*ledger
 	subscribers []func(Event)
 	// look asks the Organization controller to look at an object again after a while.
 	look func(types.NamespacedName, time.Duration)
@@ -73,7 +75,10 @@ type Connections struct {
 
 // NewConnections returns no connections yet.
 func NewConnections(now func() time.Time) *Connections {
-	return &Connections{now: now, byObject: map[types.NamespacedName]*connection{}, look: func(types.NamespacedName, time.Duration) {}}
+	return &Connections{
+		now: now, byObject: map[types.NamespacedName]*connection{}, ledgers: map[types.NamespacedName]*ledger{},
+		look: func(types.NamespacedName, time.Duration) {},
+	}
 }
 
 // Subscribe has the function told of every Event. It must not block.
@@ -144,7 +149,7 @@ func (c *Connections) Connect(object types.NamespacedName, cred credential, t te
 		if ok {
 			conn.api.CloseIdleConnections()
 		}
-		conn = &connection{organization: shared, object: object, api: client, credential: cred}
+		conn = &connection{organization: shared, ledger: c.ledger(object), object: object, api: client, credential: cred}
 		c.byObject[object] = conn
 	}
 	if conn.terms != t {
@@ -285,6 +290,7 @@ func (c *Connections) Forget(object types.NamespacedName) {
 		conn.api.CloseIdleConnections()
 	}
 	delete(c.byObject, object)
+	delete(c.ledgers, object)
 	c.mu.Unlock()
 	c.tell(Event{Organization: object, Unsettled: true})
 }

@@ -190,7 +190,7 @@ func (t *ticket) remove(ctx context.Context, conn *connection) error {
 	case err != nil:
 		return err
 	}
-	log.FromContext(ctx).Info("removed user", "userID", t.step.UserID, "change", t.step.String())
+	conn.note(ctx, t.step)
 	conn.roster.Drop(t.step.UserID)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -21,6 +20,8 @@ type undeclared struct {
 	resolved bool
 	// left are the steps that Observe or the guard leaves undone.
 	left []plan.Step
+	// held is how many of them the guard holds.
+	held int
 }
 
 // sightings is how many whole readings in a row must have found something undeclared before it is removed.
@@ -36,6 +37,7 @@ func (r *OrganizationReconciler) tidy(ctx context.Context, org *v1alpha1.Organiz
 		return err
 	}
 	reading.undeclared = &found
+	defer func() { conn.ledger.hold(found.held) }()
 	var steps []plan.Step
 	if policy.Users == v1alpha1.UndeclaredUsersRemove {
 		steps = append(steps, found.users...)
@@ -145,6 +147,7 @@ func (r *OrganizationReconciler) remove(ctx context.Context, org *v1alpha1.Organ
 		switch {
 		case isHeld(err):
 			found.left = append(found.left, step)
+			found.held++
 			held = err
 		case openai.IsRejected(err):
 			r.Events.Eventf(org, nil, "Warning", v1alpha1.ReasonRejected, string(step.Verb), "%s: %s", step, describe(err))
@@ -166,7 +169,6 @@ func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Or
 	if err != nil || !done {
 		return err
 	}
-	ctrl.LoggerFrom(ctx).Info("removed what no object declares", "userID", step.UserID, "change", step.String())
 	r.Events.Eventf(org, nil, "Normal", "UndeclaredRemoved", string(step.Verb), "%s: no object declares it", step)
 	return nil
 }
@@ -176,6 +178,9 @@ func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1
 		return false, err
 	}
 	after, err := unassign(ctx, conn, step)
+	if after == plan.NotHeld {
+		conn.note(ctx, step)
+	}
 	return after == plan.NotHeld, err
 }
 

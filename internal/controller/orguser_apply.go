@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -73,7 +71,7 @@ func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m
 		if err != nil {
 			return m, made, r.failed(ctx, m, err)
 		}
-		log.FromContext(ctx).Info("updated user", "userID", m.user.ID, "change", step.String())
+		m.conn.note(ctx, step)
 		m.conn.roster.Put(updated)
 		if updated.Role != m.user.Role {
 			r.Connections.Recount(m.conn)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -15,8 +16,8 @@ type Options struct {
 	Workers int
 	// AllowInsecureBaseURL permits a base-url with http to hosts other than loopback.
 	AllowInsecureBaseURL bool
-	// Metrics of the calls to the API; nil: none.
-	Metrics *openai.Metrics
+	// Metrics is where metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 }
 
 // SetupWithManager adds all controllers to the manager.
@@ -25,10 +26,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		return err
 	}
 	connections := NewConnections(time.Now)
+	if options.Metrics != nil {
+		options.Metrics.MustRegister(newStateMetrics(mgr, connections))
+	}
 	recorder := mgr.GetEventRecorder("rollcall")
 	if err := (&OrganizationReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections,
-		Metrics: options.Metrics, AllowInsecureBaseURL: options.AllowInsecureBaseURL, Events: recorder,
+		Metrics: openai.NewMetrics(options.Metrics), AllowInsecureBaseURL: options.AllowInsecureBaseURL, Events: recorder,
 	}).SetupWithManager(mgr, options.Workers); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -38,6 +39,8 @@ type world struct {
 	namespace string
 	sim       *openaitest.Server
 	writes    *writeCounter
+	// metrics has what the present manager registered.
+	metrics *prometheus.Registry
 	// stop ends the manager as SIGTERM does, kill as SIGKILL does.
 	stop, kill func()
 	requests   int
@@ -99,7 +102,8 @@ func (w *world) startManager() {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(w.ctx)
-	Expect(controller.SetupWithManager(ctx, mgr, controller.Options{Workers: 20})).To(Succeed())
+	w.metrics = prometheus.NewRegistry()
+	Expect(controller.SetupWithManager(ctx, mgr, controller.Options{Workers: 20, Metrics: w.metrics})).To(Succeed())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	var once sync.Once

@@ -66,6 +66,7 @@ func NewClient(config Config) (*Client, error) {
 	}
 	client.users = sdk.NewAdminOrganizationUserService(options...)
 	client.roles = sdk.NewAdminOrganizationRoleService(options...)
+	client.metrics.admit(client.metricsLabel)
 	return client, nil
 }
 

@@ -48,18 +48,18 @@ func TestRequestsAreCountedByTemplateAndStatusAndForgottenWithTheOrganization(t 
 		other, _ := newMemoryClient(t, answers(ok(`{"object":"list","data":[],"has_more":false}`)), labelled("team-b/other"))
 		_, _ = other.ListUserRoles(t.Context(), "user-1")
 
-		endpoint := "endpoint=GET /organization/users/{id}"
+		endpoint := "call=GET /organization/users/{id}"
 		remaining := []string{
 			"rollcall_api_limiter_wait_seconds{organization=team-b/other} 1",
 			"rollcall_api_request_duration_seconds{" + endpoint + "/roles,organization=team-b/other} 1",
-			"rollcall_api_requests_total{code=200," + endpoint + "/roles,organization=team-b/other} 1",
+			"rollcall_api_requests_total{" + endpoint + "/roles,code=200,organization=team-b/other} 1",
 		}
 		want := append([]string{
 			"rollcall_api_limiter_wait_seconds{organization=team-a/acme} 4",
 			"rollcall_api_request_duration_seconds{" + endpoint + ",organization=team-a/acme} 3",
-			"rollcall_api_requests_total{code=200," + endpoint + ",organization=team-a/acme} 1",
-			"rollcall_api_requests_total{code=404," + endpoint + ",organization=team-a/acme} 1",
-			"rollcall_api_requests_total{code=429," + endpoint + ",organization=team-a/acme} 1",
+			"rollcall_api_requests_total{" + endpoint + ",code=200,organization=team-a/acme} 1",
+			"rollcall_api_requests_total{" + endpoint + ",code=404,organization=team-a/acme} 1",
+			"rollcall_api_requests_total{" + endpoint + ",code=429,organization=team-a/acme} 1",
 		}, remaining...)
 		sort.Strings(want)
 		if diff := cmp.Diff(want, series(t, registry)); diff != "" {
@@ -69,6 +69,10 @@ func TestRequestsAreCountedByTemplateAndStatusAndForgottenWithTheOrganization(t 
 		if diff := cmp.Diff(remaining, series(t, registry)); diff != "" {
 			t.Error(diff)
 		}
+		_, _ = acme.GetUser(t.Context(), "user-1") // was under way, as it were
+		if diff := cmp.Diff(remaining, series(t, registry)); diff != "" {
+			t.Errorf("a late request brought back what was gone: %s", diff)
+		}
 	})
 }
 
@@ -77,7 +81,7 @@ func TestARequestWithoutAnAnswerIsCountedToo(t *testing.T) {
 	client := newNetworkClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		func(c *Config) { c.Metrics = NewMetrics(registry) })
 	_ = client.DeleteUser(t.Context(), "user-1")
-	want := "rollcall_api_requests_total{code=none,endpoint=DELETE /organization/users/{id},organization=} 1"
+	want := "rollcall_api_requests_total{call=DELETE /organization/users/{id},code=none,organization=} 1"
 	if got := series(t, registry); !strings.Contains(strings.Join(got, "\n"), want) {
 		t.Errorf("got %q", got)
 	}

@@ -202,6 +202,12 @@ var _ = Describe("config/", Ordered, func() {
 			Expect(status(url, "")()).To(Equal(http.StatusUnauthorized))
 			Expect(status(url, token(ctx, "team-a", "stranger"))()).To(Equal(http.StatusForbidden))
 			Eventually(status(url, token(ctx, "team-a", "scraper"))).WithTimeout(30 * time.Second).Should(Equal(http.StatusOK))
+			Expect(metricsPage(url, token(ctx, "team-a", "scraper"))).To(And(
+				ContainSubstring(`rollcall_declared_users{organization="team-a/default"} 3`),
+				ContainSubstring(`rollcall_api_requests_total{call="GET /organization/users",code="200",organization="team-a/default"}`),
+				// The alert RollcallDown goes by it.
+				ContainSubstring(`leader_election_master_status{name="openai.rollcall.dev"} 1`),
+			))
 		})
 
 		It("lets the manager end in time and without an error, and give up its Lease", func(ctx SpecContext) {

@@ -1,0 +1,152 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// The metrics of the state. Those of the calls to the API are in internal/openai. No label has an email or a
+// user's ID, and none is named like one that Prometheus Operator gives to a target (namespace, endpoint, pod,
+// service, container, job, instance), which would win.
+var (
+	rosterAge = describeOrganizations("rollcall_roster_age_seconds",
+		"Seconds since the organization was last read whole; since the Organization was created, if it never was.")
+	resyncInterval = describeOrganizations("rollcall_resync_interval_seconds",
+		"How often the organization is to be read whole: spec.resyncInterval.")
+	rosterUsers = describeOrganizations("rollcall_roster_users",
+		"Users of the live organization as rollcall knows it, by role: owner, reader or other.", "role")
+	serviceAccounts = describeOrganizations("rollcall_roster_service_accounts",
+		"Those of the users that are service accounts.")
+	scimManaged = describeOrganizations("rollcall_roster_scim_managed_users",
+		"Those of the users that an identity provider manages through SCIM.")
+	declaredUsers = describeOrganizations("rollcall_declared_users",
+		"OrgUsers that name the Organization.")
+	undeclaredUsers = describeOrganizations("rollcall_undeclared_users",
+		"Users that no OrgUser declares; absent with spec.undeclared.users Ignore.")
+	undeclaredRoles = describeOrganizations("rollcall_undeclared_role_assignments",
+		"Role assignments that no OrgUserRoleBinding declares; absent with spec.undeclared.roleAssignments Ignore.")
+	heldRemovals = describeOrganizations("rollcall_held_removals",
+		"Removals of users, and changes that take the role owner away, that spec.guard holds.")
+	changesMade = describeOrganizations("rollcall_changes_total",
+		"Changes made in the organization by verb: Update, Remove, Assign or Unassign.", "verb")
+	objects = prometheus.NewDesc("rollcall_objects",
+		"Objects by kind, by the condition that says who moves next (Ready, Reconciling, Stalled, or Unknown before the first look) and by its reason; organization is empty where the Organization that they name does not exist.",
+		[]string{"organization", "kind", "condition", "reason"}, nil)
+)
+
+// describeOrganizations describes a metric that each Organization object has.
+func describeOrganizations(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, append([]string{"organization"}, labels...), nil)
+}
+
+// scrapeTimeout bounds the reads of a scrape. They come from memory, so it says that something is broken.
+const scrapeTimeout = 10 * time.Second
+
+// stateMetrics makes the metrics of the state at the moment of a scrape, from the caches and rosters. What is
+// not there any more has no series, and nothing needs to be set when something changes. Only the manager that
+// acts gives them, so that sums over replicas count once.
+type stateMetrics struct {
+	reader      client.Reader
+	connections *Connections
+	elected     <-chan struct{}
+}
+
+func newStateMetrics(mgr ctrl.Manager, connections *Connections) *stateMetrics {
+	return &stateMetrics{reader: mgr.GetCache(), connections: connections, elected: mgr.Elected()}
+}
+
+// Describe implements prometheus.Collector.
+func (m *stateMetrics) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		rosterAge, resyncInterval, rosterUsers, serviceAccounts, scimManaged, declaredUsers, undeclaredUsers,
+		undeclaredRoles, heldRemovals, changesMade, objects,
+	} {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *stateMetrics) Collect(metrics chan<- prometheus.Metric) {
+	select {
+	case <-m.elected:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	seen, organizations, err := m.look(ctx)
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(objects, err)
+		return
+	}
+	for i := range organizations {
+		org := &organizations[i]
+		m.organization(metrics, org, seen.of[client.ObjectKeyFromObject(org)])
+	}
+	for series, count := range seen.objects {
+		metrics <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(count),
+			series.organization, series.kind, series.condition, series.reason)
+	}
+}
+
+// organization gives the metrics of one Organization object.
+func (m *stateMetrics) organization(metrics chan<- prometheus.Metric, org *v1alpha1.Organization, users orgUserCounts) {
+	name := client.ObjectKeyFromObject(org)
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{name.String()}, labels...)...)
+	}
+	view := m.connections.view(name)
+	// The API server's clock, which dates objects, may be ahead.
+	gauge(rosterAge, max(0, m.connections.now().Sub(lastRead(org, view.readAt)).Seconds()))
+	gauge(resyncInterval, org.Spec.ResyncInterval.Seconds())
+	gauge(declaredUsers, float64(users.declared))
+	gauge(heldRemovals, float64(users.held+view.heldUndeclared))
+	if n := org.Status.UndeclaredUsers; n != nil {
+		gauge(undeclaredUsers, float64(*n))
+	}
+	if n := org.Status.UndeclaredRoleAssignments; n != nil {
+		gauge(undeclaredRoles, float64(*n))
+	}
+	if !view.readAt.IsZero() {
+		gauge(rosterUsers, float64(view.counts.Owners), "owner")
+		gauge(rosterUsers, float64(view.counts.Readers), "reader")
+		gauge(rosterUsers, float64(view.counts.Total-view.counts.Owners-view.counts.Readers), "other")
+		gauge(serviceAccounts, float64(view.counts.ServiceAccounts))
+		gauge(scimManaged, float64(view.counts.SCIMManaged))
+	}
+	for verb, count := range view.made {
+		metrics <- prometheus.MustNewConstMetric(changesMade, prometheus.CounterValue, float64(count), name.String(), string(verb))
+	}
+}
+
+// lastRead is when the organization was last read whole: by this manager, or by one before it, which left the
+// time in the status.
+func lastRead(org *v1alpha1.Organization, here time.Time) time.Time {
+	last := org.CreationTimestamp.Time
+	if noted := org.Status.LastSyncTime; noted != nil && noted.After(last) {
+		last = noted.Time
+	}
+	if here.After(last) {
+		last = here
+	}
+	return last
+}
+
+// objectSeries are the labels of one series of rollcall_objects.
+type objectSeries struct{ organization, kind, condition, reason string }
+
+// orgUserCounts counts the OrgUsers of one Organization object.
+type orgUserCounts struct{ declared, held int }
+
+// counted is what one look at all objects counts.
+type counted struct {
+	objects map[objectSeries]int
+	of      map[types.NamespacedName]orgUserCounts
+}

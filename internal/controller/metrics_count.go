@@ -1,0 +1,98 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// unknown is the condition and the reason of an object that was not looked at yet.
+const unknown = "Unknown"
+
+// look counts all objects in the cache. Nothing is copied: what is listed is read, never written.
+func (m *stateMetrics) look(ctx context.Context) (counted, []v1alpha1.Organization, error) {
+	seen := counted{objects: map[objectSeries]int{}, of: map[types.NamespacedName]orgUserCounts{}}
+	organizations, users, bindings := &v1alpha1.OrganizationList{}, &v1alpha1.OrgUserList{}, &v1alpha1.OrgUserRoleBindingList{}
+	for _, list := range []client.ObjectList{organizations, users, bindings} {
+		if err := m.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return seen, nil, err
+		}
+	}
+	exists := make(map[types.NamespacedName]bool, len(organizations.Items))
+	for i := range organizations.Items {
+		name := client.ObjectKeyFromObject(&organizations.Items[i])
+		exists[name] = true
+		seen.add("Organization", name.String(), organizations.Items[i].Status.Conditions)
+	}
+	for i := range users.Items {
+		user := &users.Items[i]
+		name := organizationOf(user)
+		reason := seen.add("OrgUser", labelOf(name, exists), user.Status.Conditions)
+		counts := seen.of[name]
+		counts.declared++
+		if reason == v1alpha1.ReasonHeld {
+			counts.held++
+		}
+		seen.of[name] = counts
+	}
+	for i := range bindings.Items {
+		seen.add("OrgUserRoleBinding", labelOf(organizationOf(&bindings.Items[i]), exists), bindings.Items[i].Status.Conditions)
+	}
+	return seen, organizations.Items, nil
+}
+
+// labelOf keeps names that nothing bounds, such as typing errors, out of the label.
+func labelOf(organization types.NamespacedName, exists map[types.NamespacedName]bool) string {
+	if !exists[organization] {
+		return ""
+	}
+	return organization.String()
+}
+
+// add counts one object and returns the reason of its condition.
+func (c counted) add(kind, organization string, conditions []metav1.Condition) string {
+	series := objectSeries{organization: organization, kind: kind, condition: unknown, reason: unknown}
+	for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if found := meta.FindStatusCondition(conditions, condition); found != nil && found.Status == metav1.ConditionTrue {
+			series.condition, series.reason = condition, found.Reason
+			break
+		}
+	}
+	c.objects[series]++
+	return series.reason
+}
+
+// view is what the Connections know of one Organization object.
+type view struct {
+	// readAt is zero while this manager has not read the organization.
+	readAt         time.Time
+	counts         roster.Counts
+	made           map[plan.Verb]int
+	heldUndeclared int
+}
+
+func (c *Connections) view(object types.NamespacedName) view {
+	c.mu.Lock()
+	conn, book := c.byObject[object], c.ledgers[object]
+	var known *roster.Roster
+	if conn != nil {
+		known = conn.roster // conn itself changes under the lock only
+	}
+	c.mu.Unlock()
+	v := view{}
+	if known != nil {
+		v.readAt, v.counts = known.ReadAt(), known.Counts()
+	}
+	if book != nil {
+		v.made, v.heldUndeclared = book.read()
+	}
+	return v
+}
