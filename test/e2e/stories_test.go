@@ -150,8 +150,7 @@ var _ = Describe("rollcall", Ordered, func() {
 	})
 
 	It("removes nobody while it may not look at the surroundings, as when its ClusterRole goes before it", func(ctx SpecContext) {
-		kubectl(ctx, "apply", "-k", root+"/config/default")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		install(ctx)
 		startManager(ctx)
 		t := newTeam(ctx, "blind")
 		t.declare(ctx, "grace")
@@ -164,6 +163,8 @@ var _ = Describe("rollcall", Ordered, func() {
 		t.in(ctx, "wait", "--for=delete", "orguser/grace", "--timeout=90s")
 		Expect(t.people()).To(HaveLen(4))
 	})
+
+	uninstallStories()
 
 	It("showed its keys in no log", func() {
 		Expect(logs).NotTo(BeEmpty())

@@ -48,8 +48,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane, err = controlplane.Start(ctx, controlplane.Options{ControllerManager: true})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
-	kubectl(ctx, "apply", "-k", root+"/config/default")
-	kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+	install(ctx)
 })
 
 func kubectl(ctx context.Context, arguments ...string) string {
