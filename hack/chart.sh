@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kustomize=$(hack/tool.sh kustomize)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for folder in config/default config/network-policy; do
+for folder in config/default config/network-policy config/prometheus; do
   "$kustomize" build "$folder"
   echo ---
 done >"$scratch/manifests"

@@ -88,6 +88,8 @@ func template(o object) (file, text string, err error) {
 	case "NetworkPolicy":
 		text, err = networkPolicy(o)
 		return "network_policy", text, err
+	case "ServiceMonitor":
+		return "service_monitor", serviceMonitor(o), nil
 	default:
 		return "", "", errors.New("the chart knows no such object: say in hack/chart what becomes of it")
 	}

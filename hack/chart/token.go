@@ -21,7 +21,16 @@ var tokenLine = regexp.MustCompile(`^( *)(?:(- )?(\S+): |- )TOKEN([0-9a-f]+)$`)
 // merged is the key of lines that are added to those of a map. It sorts last.
 const merged = "~"
 
-func (o object) merge(lines ...string) { o[merged] = token(lines...) }
+func (o object) merge(lines ...string) { o[strings.Repeat(merged, o.merges()+1)] = token(lines...) }
+
+func (o object) merges() (count int) {
+	for key := range o {
+		if strings.Trim(key, merged) == "" {
+			count++
+		}
+	}
+	return count
+}
 
 // value is one value.
 func value(expression string) string { return token("KEY: {{ " + expression + " }}") }
@@ -40,6 +49,18 @@ func optional(expression string) string {
 func otherwise(expression string, fallback any) string {
 	lines := []string{"{{- with " + expression + " }}", "KEY:", "  {{- toYaml . | nindent DEEPER }}", "{{- else }}", "KEY:"}
 	return token(append(append(lines, asLines(fallback)...), "{{- end }}")...)
+}
+
+// valueWhen is what the manifest has, where the condition is true.
+func valueWhen(condition string, is any) string {
+	lines := asLines(is)
+	if _, nested := is.(map[string]any); !nested {
+		return token("{{- if "+condition+" }}", "KEY: "+lines[0], "{{- end }}")
+	}
+	for i := range lines {
+		lines[i] = "  " + lines[i]
+	}
+	return token(append(append([]string{"{{- if " + condition + " }}", "KEY:"}, lines...), "{{- end }}")...)
 }
 
 // itemsWhen are items of a list that are there where the condition is true.

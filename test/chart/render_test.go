@@ -154,6 +154,26 @@ func TestNotesTellWhatTheValuesMean(t *testing.T) {
 	}
 }
 
+func TestTheServiceMonitorChoosesTheMetricsServiceOfItsRelease(t *testing.T) {
+	rendered := objects(t, render(t, "--set=prometheus.serviceMonitor.enabled=true"))
+	monitor := rendered["ServiceMonitor rollcall-controller-manager-metrics-monitor"]["spec"].(object)
+	service := rendered["Service rollcall-controller-manager-metrics-service"]
+	labels := service["metadata"].(object)["labels"].(object)
+	wanted := monitor["selector"].(object)["matchLabels"].(object)
+	for key, value := range wanted {
+		if labels[key] != value {
+			t.Errorf("it chooses Services with %s=%v; the Service has %v", key, value, labels[key])
+		}
+	}
+	if wanted["app.kubernetes.io/instance"] != release {
+		t.Errorf("it chooses the Services of every release: %v", wanted)
+	}
+	port := monitor["endpoints"].([]any)[0].(object)["port"]
+	if name := service["spec"].(object)["ports"].([]any)[0].(object)["name"]; name != port {
+		t.Errorf("it scrapes the port %v; the Service has %v", port, name)
+	}
+}
+
 func TestALongReleaseNameIsRefusedWithTheWayOut(t *testing.T) {
 	_, err := helm(t.Context(), t.TempDir(), "template", "a-release-with-a-long-name", chart)
 	if err == nil || !strings.Contains(err.Error(), "set fullnameOverride to a shorter one") {

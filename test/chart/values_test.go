@@ -15,6 +15,7 @@ var refused = map[string]string{
 	"image.tga=v1":                       "at '/image': additional properties 'tga' not allowed",
 	"metrics.enable=true":                "at '/metrics': additional properties 'enable' not allowed",
 	"networkPolicy.port=1":               "at '/networkPolicy': additional properties 'port' not allowed",
+	"prometheus.serviceMonitor.on=true":  "at '/prometheus/serviceMonitor': additional properties 'on' not allowed",
 	"podDisruptionBudget.minAvailable=1": "at '/podDisruptionBudget': additional properties 'minAvailable' not allowed",
 	"crds.install=true":                  "at '/crds': additional properties 'install' not allowed",
 	"userRoles.enabled=true":             "at '/userRoles': additional properties 'enabled' not allowed",
@@ -91,6 +92,9 @@ var other = map[string]string{
 	"watchNamespaces":                    `["team-a"]`,
 	"metrics.enabled":                    "false",
 	"metrics.secure":                     "false",
+	"prometheus.serviceMonitor.enabled":  "false",
+	"prometheus.serviceMonitor.labels":   `{"a":"b"}`,
+	"prometheus.serviceMonitor.interval": "15s",
 	"networkPolicy.enabled":              "false",
 	"networkPolicy.egressPorts":          "[443]",
 	"networkPolicy.extraEgress":          `[{"ports":[{"port":8080}]}]`,
@@ -118,7 +122,7 @@ var other = map[string]string{
 }
 
 func TestEveryValueChangesWhatIsRendered(t *testing.T) {
-	const base = "--set-json=networkPolicy.enabled=true"
+	const base = "--set-json=networkPolicy.enabled=true,prometheus.serviceMonitor.enabled=true"
 	usual := render(t, base)
 	for _, path := range slices.Sorted(maps.Keys(leaves(defaults(t), ""))) {
 		setting, ok := other[path]

@@ -8,11 +8,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/yaml"
 )
 
 // theRest is for a cluster that config/default was applied to.
@@ -22,15 +24,7 @@ func theRest() {
 	})
 
 	It("has a network policy that config/default takes in where its line is uncommented", func(ctx SpecContext) {
-		config := filepath.Join(plane.Folder, "config")
-		Expect(os.CopyFS(config, os.DirFS(root+"/config"))).To(Succeed())
-		file := filepath.Join(config, "default", "kustomization.yaml")
-		text, err := os.ReadFile(file)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(string(text)).To(ContainSubstring("\n# - ../network-policy\n"))
-		text = []byte(strings.Replace(string(text), "# - ../network-policy", "- ../network-policy", 1))
-		Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
-		kubectl(ctx, "apply", "-k", filepath.Join(config, "default"))
+		kubectl(ctx, "apply", "-k", uncommented("../network-policy"))
 
 		var policy networkingv1.NetworkPolicy
 		get(ctx, &policy, "networkpolicy", account)
@@ -60,12 +54,49 @@ func theRest() {
 		Expect(out).To(ConsistOf(intstr.FromInt32(53), intstr.FromInt32(53), intstr.FromInt32(443), intstr.FromInt32(6443)))
 	})
 
+	It("has a ServiceMonitor that config/default takes in where its line is uncommented", func(ctx SpecContext) {
+		var monitor struct {
+			Kind string `json:"kind"`
+			Spec struct {
+				Selector  metav1.LabelSelector `json:"selector"`
+				Endpoints []struct {
+					Port string `json:"port"`
+				} `json:"endpoints"`
+			} `json:"spec"`
+		}
+		for manifest := range strings.SplitSeq(kubectl(ctx, "kustomize", uncommented("../prometheus")), "\n---\n") {
+			if strings.Contains(manifest, "\nkind: ServiceMonitor\n") {
+				Expect(yaml.Unmarshal([]byte(manifest), &monitor)).To(Succeed())
+			}
+		}
+		Expect(monitor.Kind).To(Equal("ServiceMonitor"))
+		var service corev1.Service
+		get(ctx, &service, "service", account+"-metrics-service")
+		Expect(selects(&monitor.Spec.Selector, service.Labels)).To(BeTrue(), "the ServiceMonitor is not for the Service")
+		Expect(monitor.Spec.Endpoints).To(HaveLen(1))
+		Expect(monitor.Spec.Endpoints[0].Port).To(Equal(service.Spec.Ports[0].Name))
+	})
+
 	It("lets a drain take one replica at a time", func(ctx SpecContext) {
 		var budget policyv1.PodDisruptionBudget
 		get(ctx, &budget, "poddisruptionbudget", account)
 		Expect(selects(budget.Spec.Selector, deployment(ctx).Spec.Template.Labels)).To(BeTrue(), "the budget is not for the manager's pods")
 		Expect(budget.Spec.MaxUnavailable.IntValue()).To(Equal(1))
 	})
+}
+
+// uncommented is a copy of config/default in which a line of its kustomization.yaml is no comment.
+func uncommented(line string) string {
+	GinkgoHelper()
+	config := GinkgoT().TempDir()
+	Expect(os.CopyFS(config, os.DirFS(root+"/config"))).To(Succeed())
+	file := filepath.Join(config, "default", "kustomization.yaml")
+	text, err := os.ReadFile(file)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(text)).To(ContainSubstring("\n# - " + line + "\n"))
+	text = []byte(strings.Replace(string(text), "# - "+line, "- "+line, 1))
+	Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
+	return filepath.Join(config, "default")
 }
 
 // expectNoChange applies what is applied already.
