@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kustomize=$(hack/tool.sh kustomize)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for folder in config/default config/network-policy config/prometheus; do
+for folder in config/default config/network-policy config/prometheus config/grafana; do
+  [ -f "$folder/kustomization.yaml" ] || continue
   "$kustomize" build "$folder"
   echo ---
 done >"$scratch/manifests"

@@ -90,6 +90,10 @@ func template(o object) (file, text string, err error) {
 		return "network_policy", text, err
 	case "ServiceMonitor":
 		return "service_monitor", serviceMonitor(o), nil
+	case "PrometheusRule":
+		return "prometheus_rule", prometheusRule(o), nil
+	case "ConfigMap":
+		return dashboard(o)
 	default:
 		return "", "", errors.New("the chart knows no such object: say in hack/chart what becomes of it")
 	}

@@ -1,8 +1,10 @@
 package main
 
+import "errors"
+
 // serviceMonitor makes the template of the ServiceMonitor. Prometheus instances choose theirs by labels.
 func serviceMonitor(o object) string {
-	o.in("metadata").in("labels").merge("{{- with .Values.prometheus.serviceMonitor.labels }}", "{{- toYaml . | nindent INDENT }}", "{{- end }}")
+	o.labelsFrom(".Values.prometheus.serviceMonitor")
 	spec := o.in("spec")
 	spec.in("selector", "matchLabels").mergeLabels()
 	for _, endpoint := range spec.list("endpoints") {
@@ -13,4 +15,23 @@ func serviceMonitor(o object) string {
 		}
 	}
 	return when("and .Values.metrics.enabled .Values.prometheus.serviceMonitor.enabled", o.text())
+}
+
+// prometheusRule makes the template of the alert rules.
+func prometheusRule(o object) string {
+	o.labelsFrom(".Values.prometheus.rules")
+	return when("and .Values.metrics.enabled .Values.prometheus.rules.enabled", o.text())
+}
+
+// dashboard makes the template of the ConfigMap with the dashboard, which Grafana's sidecar finds by a label.
+func dashboard(o object) (file, text string, err error) {
+	if o.name() != "grafana-dashboard" {
+		return "", "", errors.New("the chart knows the ConfigMap grafana-dashboard only")
+	}
+	o.labelsFrom(".Values.grafana.dashboard")
+	return "grafana_dashboard", when("and .Values.metrics.enabled .Values.grafana.dashboard.enabled", o.text()), nil
+}
+
+func (o object) labelsFrom(values string) {
+	o.in("metadata", "labels").merge("{{- with "+values+".labels }}", "{{- toYaml . | nindent INDENT }}", "{{- end }}")
 }

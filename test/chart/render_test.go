@@ -156,7 +156,7 @@ func TestNotesTellWhatTheValuesMean(t *testing.T) {
 
 func TestTheServiceMonitorChoosesTheMetricsServiceOfItsRelease(t *testing.T) {
 	rendered := objects(t, render(t, "--set=prometheus.serviceMonitor.enabled=true"))
-	monitor := rendered["ServiceMonitor rollcall-controller-manager-metrics-monitor"]["spec"].(object)
+	monitor := rendered["ServiceMonitor rollcall-controller-manager"]["spec"].(object)
 	service := rendered["Service rollcall-controller-manager-metrics-service"]
 	labels := service["metadata"].(object)["labels"].(object)
 	wanted := monitor["selector"].(object)["matchLabels"].(object)

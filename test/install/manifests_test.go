@@ -24,7 +24,15 @@ func theRest() {
 	})
 
 	It("has a network policy that config/default takes in where its line is uncommented", func(ctx SpecContext) {
-		kubectl(ctx, "apply", "-k", uncommented("../network-policy"))
+		config := GinkgoT().TempDir()
+		Expect(os.CopyFS(config, os.DirFS(root+"/config"))).To(Succeed())
+		file := filepath.Join(config, "default", "kustomization.yaml")
+		text, err := os.ReadFile(file)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(text)).To(ContainSubstring("\n# - ../network-policy\n"))
+		text = []byte(strings.Replace(string(text), "# - ../network-policy", "- ../network-policy", 1))
+		Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
+		kubectl(ctx, "apply", "-k", filepath.Join(config, "default"))
 
 		var policy networkingv1.NetworkPolicy
 		get(ctx, &policy, "networkpolicy", account)
@@ -54,7 +62,7 @@ func theRest() {
 		Expect(out).To(ConsistOf(intstr.FromInt32(53), intstr.FromInt32(53), intstr.FromInt32(443), intstr.FromInt32(6443)))
 	})
 
-	It("has a ServiceMonitor that config/default takes in where its line is uncommented", func(ctx SpecContext) {
+	It("has a ServiceMonitor for its metrics", func(ctx SpecContext) {
 		var monitor struct {
 			Kind string `json:"kind"`
 			Spec struct {
@@ -64,7 +72,7 @@ func theRest() {
 				} `json:"endpoints"`
 			} `json:"spec"`
 		}
-		for manifest := range strings.SplitSeq(kubectl(ctx, "kustomize", uncommented("../prometheus")), "\n---\n") {
+		for manifest := range strings.SplitSeq(kubectl(ctx, "kustomize", root+"/config/prometheus"), "\n---\n") {
 			if strings.Contains(manifest, "\nkind: ServiceMonitor\n") {
 				Expect(yaml.Unmarshal([]byte(manifest), &monitor)).To(Succeed())
 			}
@@ -83,20 +91,6 @@ func theRest() {
 		Expect(selects(budget.Spec.Selector, deployment(ctx).Spec.Template.Labels)).To(BeTrue(), "the budget is not for the manager's pods")
 		Expect(budget.Spec.MaxUnavailable.IntValue()).To(Equal(1))
 	})
-}
-
-// uncommented is a copy of config/default in which a line of its kustomization.yaml is no comment.
-func uncommented(line string) string {
-	GinkgoHelper()
-	config := GinkgoT().TempDir()
-	Expect(os.CopyFS(config, os.DirFS(root+"/config"))).To(Succeed())
-	file := filepath.Join(config, "default", "kustomization.yaml")
-	text, err := os.ReadFile(file)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(string(text)).To(ContainSubstring("\n# - " + line + "\n"))
-	text = []byte(strings.Replace(string(text), "# - "+line, "- "+line, 1))
-	Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
-	return filepath.Join(config, "default")
 }
 
 // expectNoChange applies what is applied already.
