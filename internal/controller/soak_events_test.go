@@ -171,18 +171,22 @@ func (s *soak) demoteOwners() {
 	})
 }
 
-// renameLeaver gives somebody another address at the moment in which their OrgUser is deleted: whoever has the
+// rename gives somebody another address, mostly at the moment in which their OrgUser is deleted: whoever has the
 // ID is not any more whom the manifest names.
-func (s *soak) renameLeaver() {
+func (s *soak) rename() {
 	GinkgoHelper()
 	members := slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
 	if len(members) == 0 {
 		return
 	}
-	leaver := members[s.dice.IntN(len(members))]
-	s.notef("%s gets another address", leaver.Email)
-	s.sim.SetEmail(leaver.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
-	s.deleteOrgUser(strings.TrimSuffix(leaver.Email, "@example.com"))
+	renamed := members[s.dice.IntN(len(members))]
+	address := fmt.Sprintf("renamed-%d@example.com", len(s.story))
+	s.notef("%s gets another address: %s", renamed.Email, address)
+	s.readdress(renamed.Email, address)
+	s.sim.SetEmail(renamed.ID, address)
+	if s.dice.IntN(3) > 0 {
+		s.deleteOrgUser(strings.TrimSuffix(renamed.Email, "@example.com"))
+	}
 }
 
 func (s *soak) breakTheAPI() {

@@ -9,6 +9,7 @@ import (
 // record is what was declared when, in a random history.
 type record struct {
 	standings map[string][]standingSince // by email
+	addresses map[string]string          // the former address, by the present one
 	joined    map[string]time.Time       // last, by email
 	bindings  map[string][]string        // "role email", by binding
 	bound     []boundSince
@@ -69,6 +70,13 @@ func (r *record) last(email string) standingSince {
 		return standingSince{standing: undeclaredYet}
 	}
 	return all[len(all)-1]
+}
+
+func (r *record) readdress(from, to string) {
+	if r.addresses == nil {
+		r.addresses = map[string]string{}
+	}
+	r.addresses[to] = from
 }
 
 func (r *record) join(email string) {

@@ -154,7 +154,7 @@ func (s *soak) something() {
 	case roll < 74:
 		s.demoteOwners()
 	case roll < 77:
-		s.renameLeaver()
+		s.rename()
 	case roll < 87:
 		s.breakTheAPI()
 	case roll < 89:
