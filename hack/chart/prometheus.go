@@ -25,8 +25,8 @@ func prometheusRule(o object) string {
 
 // dashboard makes the template of the ConfigMap with the dashboard, which Grafana's sidecar finds by a label.
 func dashboard(o object) (file, text string, err error) {
-	if o.name() != "grafana-dashboard" {
-		return "", "", errors.New("the chart knows the ConfigMap grafana-dashboard only")
+	if o.name() != "dashboard" {
+		return "", "", errors.New("the chart knows the ConfigMap rollcall-dashboard only")
 	}
 	o.labelsFrom(".Values.grafana.dashboard")
 	return "grafana_dashboard", when("and .Values.metrics.enabled .Values.grafana.dashboard.enabled", o.text()), nil
