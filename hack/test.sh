@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs tests and ends with their number.
 #
-#   hack/test.sh all|unit|envtest|e2e|image|node [FLAG OF GO TEST...]
+#   hack/test.sh all|unit|envtest|e2e|image|observability|node [FLAG OF GO TEST...]
 #
-# A package belongs to envtest if its tests start a control plane, to e2e, image or node if it is below that folder
-# of test, else to unit. All is all but node, which starts a node and needs root for it.
+# A package belongs to envtest if its tests start a control plane, to e2e, image, observability or node if it is
+# below that folder of test, else to unit. All is all but node, which starts a node and needs root for it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,19 +12,19 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/hack/lib.sh"
 cd "$root"
 
-which=${1:?which tests: all, unit, envtest, e2e, image or node}
+which=${1:?which tests: all, unit, envtest, e2e, image, observability or node}
 shift
 
 packages() { # lines "KIND PACKAGE"
   go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | awk '
     $1 ~ /\/test\/e2e/ { print "e2e", $1; next }
-    match($1, /\/test\/(image|node)$/) { print substr($1, RSTART + 6), $1; next }
+    match($1, /\/test\/(image|node|observability)$/) { print substr($1, RSTART + 6), $1; next }
     / [^ ]*\/test\/controlplane( |$)/ { print "envtest", $1; next }
     { print "unit", $1 }'
 }
 
 selected=$(packages | awk -v which="$which" 'which == $1 || which == "all" && $1 != "node" { print $2 }')
-[ -n "$selected" ] || die "no packages in '$which'; choose all, unit, envtest, e2e, image or node"
+[ -n "$selected" ] || die "no packages in '$which'; choose all, unit, envtest, e2e, image, observability or node"
 
 gotestsum=$(tool gotestsum)
 if [ "$which" != unit ] && [ "$which" != image ]; then
