@@ -39,10 +39,15 @@ type datasource struct {
 	UID string `json:"uid"`
 }
 
-type gridPos struct{ X, Y, W, H int }
+type gridPos struct {
+	X int `json:"x"`
+	Y int `json:"y"`
+	W int `json:"w"`
+	H int `json:"h"`
+}
 
 type target struct {
-	RefID        string     `json:"refId"`
+	RefID        string     `json:"refId"` //nolint:tagliatelle // Grafana's spelling
 	Datasource   datasource `json:"datasource"`
 	Expr         string     `json:"expr"`
 	LegendFormat string     `json:"legendFormat"`
