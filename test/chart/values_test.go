@@ -95,6 +95,10 @@ var other = map[string]string{
 	"prometheus.serviceMonitor.enabled":  "false",
 	"prometheus.serviceMonitor.labels":   `{"a":"b"}`,
 	"prometheus.serviceMonitor.interval": "15s",
+	"prometheus.rules.enabled":           "false",
+	"prometheus.rules.labels":            `{"a":"b"}`,
+	"grafana.dashboard.enabled":          "false",
+	"grafana.dashboard.labels":           `{"a":"b"}`,
 	"networkPolicy.enabled":              "false",
 	"networkPolicy.egressPorts":          "[443]",
 	"networkPolicy.extraEgress":          `[{"ports":[{"port":8080}]}]`,
@@ -122,7 +126,7 @@ var other = map[string]string{
 }
 
 func TestEveryValueChangesWhatIsRendered(t *testing.T) {
-	const base = "--set-json=networkPolicy.enabled=true,prometheus.serviceMonitor.enabled=true"
+	const base = "--set-json=networkPolicy.enabled=true,prometheus.serviceMonitor.enabled=true,prometheus.rules.enabled=true,grafana.dashboard.enabled=true"
 	usual := render(t, base)
 	for _, path := range slices.Sorted(maps.Keys(leaves(defaults(t), ""))) {
 		setting, ok := other[path]
