@@ -23,7 +23,7 @@ func TestAlertsAndDashboardAreThoseOfConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	configMap := rendered["ConfigMap rollcall-grafana-dashboard"]
+	configMap := rendered["ConfigMap rollcall-dashboard"]
 	if diff := cmp.Diff(string(dashboard), configMap["data"].(object)["rollcall.json"]); diff != "" {
 		t.Error(diff)
 	}

@@ -225,7 +225,7 @@ func TestManifestsOfPrometheusAndGrafanaBuild(t *testing.T) {
 	service := string(output(t, nil, root, kustomize, "build", "config/default"))
 	for folder, wants := range map[string][]string{
 		"config/prometheus": {"kind: ServiceMonitor", "kind: PrometheusRule", "name: rollcall-controller-manager"},
-		"config/grafana":    {"name: rollcall-grafana-dashboard", `grafana_dashboard: "1"`, "namespace: rollcall-system"},
+		"config/grafana":    {"name: rollcall-dashboard", `grafana_dashboard: "1"`, "namespace: rollcall-system"},
 	} {
 		built := string(output(t, nil, root, kustomize, "build", folder))
 		for _, want := range wants {
