@@ -6,6 +6,8 @@ SHELL := /usr/bin/env bash
 PROGRAM ?= manager
 # The image that `make image` writes, and `make deploy` and `make build-installer` name.
 IMG ?= rollcall$(if $(filter orgsim,$(PROGRAM)),-orgsim):dev
+# Where `make image` writes.
+IMAGES ?= dist/image
 # How long `make fuzz` tries each fuzz target.
 FUZZTIME ?= 10s
 # How many random histories `make soak` tries.
@@ -71,7 +73,7 @@ fmt: ## Format the Go code.
 
 .PHONY: image
 image: ## Write the manager's image for amd64 and arm64 to dist/image (IMG=name:tag, VERSION=; PROGRAM=orgsim: the simulator's).
-	hack/image.sh "$(PROGRAM)" "$(IMG)" dist/image
+	hack/image.sh "$(PROGRAM)" "$(IMG)" "$(IMAGES)"
 
 .PHONY: clean
 clean: ## Remove what builds and tests left in the checkout.
@@ -98,6 +100,10 @@ test-e2e: ## Run the end-to-end tests.
 .PHONY: test-image
 test-image: ## Run the tests of the container image.
 	hack/test.sh image
+
+.PHONY: test-node
+test-node: ## Run rollcall's pods on a real node (Linux, root). The first run builds the node, for minutes.
+	hack/test.sh node
 
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector (needs a C compiler).

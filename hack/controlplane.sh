@@ -3,8 +3,8 @@
 #
 #   hack/controlplane.sh [PROGRAM...]
 #
-# PROGRAM is one of kube-apiserver, etcd, kubectl, kube-controller-manager (default: these four), and for the node
-# of test/node kubelet, kube-scheduler, kube-proxy, containerd, containerd-shim-runc-v2, ctr. Each comes from the first of these that has it:
+# PROGRAM is one of kube-apiserver, etcd, kubectl, kube-controller-manager (default: these four), or `node`: these
+# and what the node of test/node needs besides. Each comes from the first of these that has it:
 #   1. the folder named by KUBEBUILDER_ASSETS, if that is set
 #   2. `setup-envtest use`, where its download can be reached (ROLLCALL_NO_DOWNLOAD=1 leaves this out)
 #   3. its source, built with Go alone: minutes on a first run, nothing after that
@@ -18,6 +18,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 programs=("$@")
 [ ${#programs[@]} -gt 0 ] || programs=(kube-apiserver etcd kubectl kube-controller-manager)
+[ "${programs[*]}" != node ] || programs=(kube-apiserver etcd kubectl kube-controller-manager
+  kubelet kube-scheduler kube-proxy containerd containerd-shim-runc-v2 ctr)
 
 kubernetes_version=$(module_version hack/controlplane/kubernetes k8s.io/kubernetes)
 containerd_version=$(module_version hack/controlplane/containerd github.com/containerd/containerd/v2)

@@ -4,8 +4,8 @@
 #
 #   hack/image.sh PROGRAM IMAGE FOLDER    # PROGRAM is manager or orgsim; writes FOLDER/PROGRAM.tar
 #
-# The version comes from Git (the newest tag, or the commit) and the time from the commit. Without Git, or to have
-# others: VERSION and SOURCE_DATE_EPOCH.
+# The version comes from Git (the newest tag, or the commit) and the time from the commit; outside of a Git checkout
+# they are "unknown" and 1970. VERSION and SOURCE_DATE_EPOCH set others.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,17 +21,15 @@ cd "$root"
 from_git() { git -C "$root" "$@" 2>/dev/null; }
 revision=$(from_git rev-parse HEAD) || revision=
 version=${VERSION:-}
-if [ -z "$version" ]; then
-  [ -n "$revision" ] || die "not a Git checkout: set VERSION and SOURCE_DATE_EPOCH"
+if [ -z "$version" ] && [ -z "$revision" ]; then
+  version=unknown
+elif [ -z "$version" ]; then
   version=$(from_git describe --tags --match 'v[0-9]*' --abbrev=12) ||
     version=v0.0.0-$(TZ=UTC0 from_git log -1 --format=%cd --date=format-local:%Y%m%d%H%M%S)-$(from_git rev-parse --short=12 HEAD)
   [ -z "$(from_git status --porcelain --untracked-files=no)" ] || version=$version-dirty
 fi
 created=${SOURCE_DATE_EPOCH:-}
-if [ -z "$created" ]; then
-  [ -n "$revision" ] || die "not a Git checkout: set SOURCE_DATE_EPOCH"
-  created=$(from_git log -1 --format=%ct)
-fi
+[ -n "$created" ] || created=$(from_git log -1 --format=%ct) || created=0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
