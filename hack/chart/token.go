@@ -18,7 +18,7 @@ func token(lines ...string) string {
 
 var tokenLine = regexp.MustCompile(`^( *)(?:(- )?(\S+): |- )TOKEN([0-9a-f]+)$`)
 
-// merged is the key of lines that are added to those of a map. It sorts last.
+// merged is the key of lines that are added to those of a map, before them.
 const merged = "~"
 
 func (o object) merge(lines ...string) { o[strings.Repeat(merged, o.merges()+1)] = token(lines...) }
