@@ -25,14 +25,16 @@ func (s *settings) logger() (logr.Logger, error) {
 			format = "text"
 		}
 	}
-	encoder, ok := map[string]zap.Opts{"text": zap.ConsoleEncoder(), "json": zap.JSONEncoder()}[format]
+	// To the option for the encoder itself: zap.Options.TimeEncoder reaches only the encoder that zap.New chooses.
+	readable := func(c *zapcore.EncoderConfig) {
+		c.EncodeTime = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000Z07:00")
+	}
+	encoder, ok := map[string]zap.Opts{"text": zap.ConsoleEncoder(readable), "json": zap.JSONEncoder(readable)}[format]
 	if !ok {
 		return logr.Logger{}, fmt.Errorf("--log-format is %q; it must be text or json", s.logFormat)
 	}
 	// A stack trace says where in controller-runtime an error was logged, which helps nobody.
-	return zap.New(zap.Level(level), encoder, zap.StacktraceLevel(zapcore.PanicLevel), func(o *zap.Options) {
-		o.TimeEncoder = zapcore.RFC3339TimeEncoder
-	}), nil
+	return zap.New(zap.Level(level), encoder, zap.StacktraceLevel(zapcore.PanicLevel)), nil
 }
 
 // kubeconfigFlags are the flags of controller-runtime's client configuration.

@@ -59,6 +59,6 @@ func (r *OrgUserRoleBindingReconciler) SetupWithManager(mgr ctrl.Manager, worker
 		For(&v1alpha1.OrgUserRoleBinding{}, specChanges()).
 		Watches(&v1alpha1.OrgUser{}, bindingsNaming(find), comingsAndGoings()).
 		WatchesRawSource(changes(r.Connections, bindingsConcerned(find))).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUserRoleBinding")}).
 		Complete(r)
 }

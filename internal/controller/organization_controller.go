@@ -99,7 +99,7 @@ func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int)
 			})
 			return nil
 		})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "Organization")}).
 		Complete(r)
 }
 

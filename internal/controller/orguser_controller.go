@@ -64,6 +64,6 @@ func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		For(&v1alpha1.OrgUser{}, specChanges()).
 		Watches(&v1alpha1.OrgUser{}, heirs(r.Connections, find), deletionsOnly()).
 		WatchesRawSource(changes(r.Connections, orgUsersConcerned(find))).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
 		Complete(r)
 }
