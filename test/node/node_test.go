@@ -29,6 +29,7 @@ func newNode(ctx context.Context) *node {
 	var err error
 	n.state, err = os.MkdirTemp("", "rollcall-node-")
 	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(os.RemoveAll, n.state) // where down.sh has not come to it
 	Expect(os.Mkdir(n.images(), 0o700)).To(Succeed())
 	return n
 }
