@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -16,8 +15,8 @@ const bindingCRD = "orguserrolebindings.openai.rollcall.dev"
 // finalize takes the role from those who have it from this binding, or lets them keep it, and then lets the
 // object go.
 func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(binding, v1alpha1.Finalizer) {
-		return ctrl.Result{}, nil
+	if waits, err := stillWaits(ctx, r.Live, binding); err != nil || !waits {
+		return ctrl.Result{}, err
 	}
 	before := binding.DeepCopy()
 	seen, made, end, err := r.leave(ctx, binding)

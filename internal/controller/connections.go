@@ -251,8 +251,14 @@ func (c *Connections) Read(object types.NamespacedName, wait time.Duration) {
 // Nudge has the objects of the organization looked at that are not ready: what held them may have gone.
 func (c *Connections) Nudge(conn *connection) {
 	for _, object := range c.objectsOf(conn.organization, true) {
-		c.tell(Event{Organization: object, Unsettled: true})
+		c.Announce(object)
 	}
+}
+
+// Announce has the objects of an Organization object looked at that are not ready: what came of its first
+// reading can be said now.
+func (c *Connections) Announce(object types.NamespacedName) {
+	c.tell(Event{Organization: object, Unsettled: true})
 }
 
 // Refuse notes that the API refused the key, so that nobody uses it until the Organization controller has

@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -88,9 +89,23 @@ var _ = Describe("The cost", func() {
 		w.writes.take(true)
 		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
 		w.expectReady(user)
+		Eventually(func() int32 { return w.status().Users.Owners }).Should(BeEquivalentTo(2))
 		w.quiet()
 		Expect(w.callCounts()).To(Equal(map[string]int{"POST /organization/users/{id}": 1}))
-		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers/status": 1}))
+		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers/status": 1, "patch organizations/status": 1}),
+			"the Organization counts its owners")
+	})
+
+	It("of adopting a member together with a new Organization is no more: nothing is said before it was read", func(ctx context.Context) {
+		w := emptyWorld(ctx, ada, grace)
+		w.sim.SetLatency(200 * time.Millisecond)
+		w.startManager()
+		user := w.orgUser("grace", role("reader"))
+		w.create(w.secret(), w.organization(), user)
+		w.expectReady(user)
+		w.settle()
+		Expect(w.writes.take(true)).To(And(
+			HaveKeyWithValue("patch orgusers", 1), HaveKeyWithValue("patch orgusers/status", 1), HaveLen(3)), "finalizer, status, and the Organization's")
 	})
 
 	It("of a binding for existing members is a role list and an assignment each, and three writes", func(ctx context.Context) {

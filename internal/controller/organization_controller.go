@@ -65,7 +65,11 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	if err := r.setStatus(ctx, org, reading, result); err != nil {
 		return ctrl.Result{}, err
 	}
-	return result.result, firstError(r.patchStatus(ctx, before, org), result.err)
+	err = r.patchStatus(ctx, before, org)
+	if err == nil && len(before.Status.Conditions) == 0 {
+		r.Connections.Announce(request.NamespacedName)
+	}
+	return result.result, firstError(err, result.err)
 }
 
 func firstError(errs ...error) error {

@@ -79,6 +79,18 @@ var _ = Describe("An Organization", func() {
 		Entry("when the API refuses the key", map[string]string{"api-key": "sk-admin-of-somebody-else", "base-url": "URL"}, isStuck, "Unauthorized", `the API refused the admin key in Secret "openai-admin-key"`),
 	)
 
+	It("tells its objects when its first reading fails, and again when it can be read", func(ctx context.Context) {
+		w := emptyWorld(ctx, ada)
+		w.startManager()
+		user, org := w.orgUser("ada"), w.organization()
+		w.create(org, user)
+		w.expectWaiting(org, "SecretNotFound", "")
+		w.expectWaiting(user, "OrganizationNotReady", "")
+		w.create(w.secret())
+		w.ask()
+		w.expectReady(org, user)
+	})
+
 	It("says that the API cannot be reached, and goes on when it can", func(ctx context.Context) {
 		w := emptyWorld(ctx, ada)
 		w.sim.Fail(openaitest.Fault{Path: "/organization/users", Drop: openaitest.DropBefore})

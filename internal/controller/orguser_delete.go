@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -16,8 +15,8 @@ const orgUserCRD = "orgusers.openai.rollcall.dev"
 
 // finalize removes the person or lets them stay, and then lets the object go.
 func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(user, v1alpha1.Finalizer) {
-		return ctrl.Result{}, nil
+	if waits, err := stillWaits(ctx, r.Live, user); err != nil || !waits {
+		return ctrl.Result{}, err
 	}
 	before := user.DeepCopy()
 	end, err := r.leave(ctx, user)

@@ -81,6 +81,9 @@ func connect(ctx context.Context, reader client.Reader, connections *Connections
 	switch {
 	case object.GetDeletionTimestamp().IsZero() && settled(conditions, observed, object.GetGeneration()):
 		return nil, errAsItWas
+	case err == nil && len(org.Status.Conditions) == 0 && !paused(org):
+		// The first reading is under way: whatever comes of it, the object is looked at again then.
+		return nil, errAsItWas
 	case err == nil && paused(org):
 		return nil, organizationPaused(name)
 	}

@@ -171,21 +171,40 @@ func (s *soak) demoteOwners() {
 	})
 }
 
-// rename gives somebody another address, mostly at the moment in which their OrgUser is deleted: whoever has the
-// ID is not any more whom the manifest names.
-func (s *soak) rename() {
+// renameSomebody gives somebody another address, mostly at the moment in which their OrgUser is deleted: whoever
+// has the ID is not any more whom the manifest names.
+func (s *soak) renameSomebody() {
 	GinkgoHelper()
-	members := slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
+	members := s.declaredMembers()
 	if len(members) == 0 {
 		return
 	}
-	renamed := members[s.dice.IntN(len(members))]
-	address := fmt.Sprintf("renamed-%d@example.com", len(s.story))
-	s.notef("%s gets another address: %s", renamed.Email, address)
-	s.readdress(renamed.Email, address)
-	s.sim.SetEmail(renamed.ID, address)
+	member := members[s.dice.IntN(len(members))]
+	s.rename(member)
 	if s.dice.IntN(3) > 0 {
-		s.deleteOrgUser(strings.TrimSuffix(renamed.Email, "@example.com"))
+		s.deleteOrgUser(strings.TrimSuffix(member.Email, "@example.com"))
+	}
+}
+
+func (s *soak) declaredMembers() []openaitest.Member {
+	return slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
+}
+
+func (s *soak) rename(member openaitest.Member) {
+	address := fmt.Sprintf("renamed-%d@example.com", len(s.story))
+	s.notef("%s gets another address: %s", member.Email, address)
+	s.readdress(member.Email, address)
+	s.sim.SetEmail(member.ID, address)
+}
+
+// deleteUnmatched deletes the OrgUsers that name nobody.
+func (s *soak) deleteUnmatched() {
+	GinkgoHelper()
+	members := s.people()
+	for _, user := range s.orgUsers() {
+		if !slices.Contains(members, user.Spec.Email) {
+			s.deleteOrgUser(user.Name)
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *soak) something() {
 	case roll < 74:
 		s.demoteOwners()
 	case roll < 77:
-		s.rename()
+		s.renameSomebody()
 	case roll < 87:
 		s.breakTheAPI()
 	case roll < 89:
@@ -175,19 +175,35 @@ func (s *soak) something() {
 	}
 }
 
-// calmDown ends the faults and has the manager reach what is declared. What is undeclared is removed after two
-// readings, and its roles are known only after one more.
+// calmDown ends the faults and has the manager reach what is declared.
 func (s *soak) calmDown() {
 	GinkgoHelper()
 	s.sim.ClearFaults()
 	s.enforce()
 	s.storeKey()
-	readings := 2
+	s.read(2)
 	if s.tidies {
-		readings = 4
+		s.tidyUp()
 	}
-	for range readings {
+}
+
+// read has the organization read whole so many times, and the manager do what comes of it.
+func (s *soak) read(times int) {
+	GinkgoHelper()
+	for range times {
 		s.resync()
 		s.quiet()
 	}
+}
+
+// tidyUp has what is undeclared removed: not while a manifest names nobody, and then in earnest. It takes two
+// readings, and one more before the roles of all are known.
+func (s *soak) tidyUp() {
+	GinkgoHelper()
+	if declared := s.declaredMembers(); len(declared) > 0 {
+		s.rename(declared[0])
+	}
+	s.read(3)
+	s.deleteUnmatched()
+	s.read(4)
 }
