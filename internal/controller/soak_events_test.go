@@ -180,7 +180,8 @@ func (s *soak) renameSomebody() {
 		return
 	}
 	member := members[s.dice.IntN(len(members))]
-	s.rename(member)
+	s.notef("%s gets another address", member.Email)
+	s.sim.SetEmail(member.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
 	if s.dice.IntN(3) > 0 {
 		s.deleteOrgUser(strings.TrimSuffix(member.Email, "@example.com"))
 	}
@@ -188,13 +189,6 @@ func (s *soak) renameSomebody() {
 
 func (s *soak) declaredMembers() []openaitest.Member {
 	return slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
-}
-
-func (s *soak) rename(member openaitest.Member) {
-	address := fmt.Sprintf("renamed-%d@example.com", len(s.story))
-	s.notef("%s gets another address: %s", member.Email, address)
-	s.readdress(member.Email, address)
-	s.sim.SetEmail(member.ID, address)
 }
 
 // deleteUnmatched deletes the OrgUsers that name nobody.

@@ -9,12 +9,12 @@ import (
 // record is what was declared when, in a random history.
 type record struct {
 	standings map[string][]standingSince // by email
-	addresses map[string]string          // the former address, by the present one
 	joined    map[string]time.Time       // last, by email
 	bindings  map[string][]string        // "role email", by binding
 	bound     []boundSince
 	handed    map[string]bool // "role email" of roles that were ever given by hand
 	spells    []spell         // of Observe
+	typo      spell           // in which a manifest names nobody
 }
 
 // lag is how long the manager may go on with what was so before: its cache is not told at once.
@@ -70,13 +70,6 @@ func (r *record) last(email string) standingSince {
 		return standingSince{standing: undeclaredYet}
 	}
 	return all[len(all)-1]
-}
-
-func (r *record) readdress(from, to string) {
-	if r.addresses == nil {
-		r.addresses = map[string]string{}
-	}
-	r.addresses[to] = from
 }
 
 func (r *record) join(email string) {
@@ -146,6 +139,10 @@ func (r *record) hand(role, email string) {
 	}
 	r.handed[role+" "+email] = true
 }
+
+func (r *record) beginTypo() { r.typo.from = time.Now() }
+
+func (r *record) endTypo() { r.typo.until = time.Now() }
 
 func (r *record) observing() bool {
 	return len(r.spells) > 0 && r.spells[len(r.spells)-1].until.IsZero()

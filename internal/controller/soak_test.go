@@ -58,6 +58,9 @@ var _ = Describe("Whatever happens", func() {
 	for _, seed := range soakSeeds() {
 		It(fmt.Sprintf("nobody loses access by accident, and the declared state is reached (seed %d)", seed), func(ctx context.Context) {
 			s := newSoak(ctx, seed, v1alpha1.ModeEnforce)
+			if s.tidies {
+				s.misspell()
+			}
 			s.live()
 			s.calmDown()
 			s.expectDeclaredState()
@@ -196,14 +199,21 @@ func (s *soak) read(times int) {
 	}
 }
 
-// tidyUp has what is undeclared removed: not while a manifest names nobody, and then in earnest. It takes two
-// readings, and one more before the roles of all are known.
+// misspell has a manifest name nobody for a while, in which nobody may be called undeclared.
+func (s *soak) misspell() {
+	GinkgoHelper()
+	typo := s.orgUser("typo")
+	s.create(s.orgUser("user-0000"), typo)
+	s.stand(numbered(0), declared)
+	s.beginTypo()
+	s.read(3)
+	s.endTypo()
+	s.delete(typo)
+}
+
+// tidyUp has what is undeclared removed. It takes two readings, and one more before the roles of all are known.
 func (s *soak) tidyUp() {
 	GinkgoHelper()
-	if declared := s.declaredMembers(); len(declared) > 0 {
-		s.rename(declared[0])
-	}
-	s.read(3)
 	s.deleteUnmatched()
 	s.read(4)
 }

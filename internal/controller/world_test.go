@@ -232,12 +232,15 @@ func conditionsOf(object client.Object) ([]metav1.Condition, int64) {
 
 // verdict is what a person reads from the conditions: the reason of Ready, and who moves next.
 func (w *world) verdict(object client.Object) string {
+	GinkgoHelper()
 	if err := admin.Get(w.ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		return err.Error()
 	}
 	conditions, observed := conditionsOf(object)
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	if ready == nil || observed != object.GetGeneration() || ready.ObservedGeneration != object.GetGeneration() {
+	isObserved := ready != nil && observed == object.GetGeneration() && ready.ObservedGeneration == object.GetGeneration()
+	expectKstatus(object, isObserved)
+	if !isObserved {
 		return "not observed yet"
 	}
 	words := []string{"Ready=" + string(ready.Status), ready.Reason}
