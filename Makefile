@@ -109,6 +109,15 @@ test-node: ## Run rollcall's pods on a real node (Linux, root). The first run bu
 test-race: ## Run the unit tests under the race detector (needs a C compiler).
 	CGO_ENABLED=1 hack/test.sh unit -race
 
+.PHONY: test-argocd
+test-argocd: ## Run the health checks for Argo CD through its own engine. The first run builds that, for minutes.
+	hack/test.sh argocd
+
+.PHONY: states
+states: ## Record an object in each state that the stories reach, for the health checks.
+	rm -f test/argocd/testdata/*.yaml
+	KUBEBUILDER_ASSETS=$$(hack/controlplane.sh) go test ./internal/controller -count=1 -timeout=20m -record-states
+
 .PHONY: soak
 soak: ## Try random histories of manifests, drift, faults and restarts (SEEDS=20 FROM=seed).
 	KUBEBUILDER_ASSETS=$$(hack/controlplane.sh) go test ./internal/controller -count=1 -timeout=4h -v -soak=$(SEEDS) -soak-from=$(FROM) -ginkgo.focus='Whatever happens'

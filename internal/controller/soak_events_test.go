@@ -217,6 +217,22 @@ func (s *soak) breakTheAPI() {
 	s.sim.Fail(fault)
 }
 
+// loseAnswer has the answer to somebody's next change be lost, whether it was made or not.
+func (s *soak) loseAnswer() {
+	GinkgoHelper()
+	members := s.declaredMembers()
+	if len(members) == 0 {
+		return
+	}
+	member := members[s.dice.IntN(len(members))]
+	drop, level := pick(s, openaitest.DropBefore, openaitest.DropAfter), fmt.Sprintf("level-%d", len(s.story))
+	s.notef("%s is given %s, and the answer is lost: %s", member.Email, level, drop)
+	s.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/" + member.ID, Drop: drop, Times: 1})
+	edit(s.world, s.orgUser(strings.TrimSuffix(member.Email, "@example.com")), func(user *v1alpha1.OrgUser) {
+		user.Spec.TechnicalLevel = &level
+	})
+}
+
 // rotateTheKey has the API refuse the key that is in use. The new one comes into the Secret at once or with
 // the next rotation.
 func (s *soak) rotateTheKey() {

@@ -158,6 +158,8 @@ func (s *soak) something() {
 		s.demoteOwners()
 	case roll < 77:
 		s.renameSomebody()
+	case roll < 80:
+		s.loseAnswer()
 	case roll < 87:
 		s.breakTheAPI()
 	case roll < 89:

@@ -230,19 +230,26 @@ func conditionsOf(object client.Object) ([]metav1.Condition, int64) {
 	return nil, 0
 }
 
+// isObserved says whether the conditions are of the object as it stands.
+func isObserved(object client.Object) bool {
+	conditions, observed := conditionsOf(object)
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	return ready != nil && observed == object.GetGeneration() && ready.ObservedGeneration == object.GetGeneration()
+}
+
 // verdict is what a person reads from the conditions: the reason of Ready, and who moves next.
 func (w *world) verdict(object client.Object) string {
 	GinkgoHelper()
 	if err := admin.Get(w.ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		return err.Error()
 	}
-	conditions, observed := conditionsOf(object)
-	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	isObserved := ready != nil && observed == object.GetGeneration() && ready.ObservedGeneration == object.GetGeneration()
-	expectKstatus(object, isObserved)
-	if !isObserved {
+	expectKstatus(object)
+	noteState(object, false)
+	if !isObserved(object) {
 		return "not observed yet"
 	}
+	conditions, _ := conditionsOf(object)
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	words := []string{"Ready=" + string(ready.Status), ready.Reason}
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
 		if c := meta.FindStatusCondition(conditions, kind); c != nil {
@@ -266,6 +273,7 @@ func (w *world) expectVerdict(object client.Object, want string) {
 	Eventually(func() string { return w.verdict(object) }).Should(Equal(want), func() string {
 		return "message: " + w.message(object)
 	})
+	noteState(object, true)
 }
 
 func (w *world) expectReady(objects ...client.Object) {

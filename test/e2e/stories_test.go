@@ -49,6 +49,7 @@ var _ = Describe("rollcall", Ordered, func() {
 		Expect(t.people()).To(ContainElement("emmy"))
 	})
 
+	orderStories()
 	keyStories()
 	killStories()
 

@@ -48,20 +48,25 @@ func newOrganization(name string) *team {
 func (t *team) setUp(ctx context.Context, more ...string) {
 	GinkgoHelper()
 	kubectl(ctx, "create", "namespace", t.name)
-	t.apply(ctx, fmt.Sprintf(`
+	t.apply(ctx, t.secret()+"---"+organizationManifest+strings.Join(append([]string{""}, more...), "\n  "))
+}
+
+func (t *team) secret() string {
+	return fmt.Sprintf(`
 apiVersion: v1
 kind: Secret
 metadata: {name: openai-admin-key}
 stringData: {api-key: %s, base-url: %s}
----
+`, t.sim.AdminKey(), t.sim.URL())
+}
+
+const organizationManifest = `
 apiVersion: openai.rollcall.dev/v1alpha1
 kind: Organization
 metadata: {name: default}
 spec:
   adminKeySecretRef: {name: openai-admin-key}
-  %s
-`, t.sim.AdminKey(), t.sim.URL(), strings.Join(append([]string{"guard: {minOwners: 1, maxRemovals: 100%}"}, more...), "\n  ")))
-}
+  guard: {minOwners: 1, maxRemovals: 100%}`
 
 func (t *team) apply(ctx context.Context, manifests string) {
 	GinkgoHelper()
