@@ -64,7 +64,7 @@ func (e *exporting) run(ctx context.Context, stdin io.Reader, to, progress io.Wr
 		return err
 	}
 	people := export.People(users)
-	fmt.Fprintf(progress, "%d users, %d of them people\n", len(users), len(people))
+	fmt.Fprintf(progress, "users: %d, people among them: %d\n", len(users), len(people))
 	var assignments map[string][]openai.RoleAssignment
 	if e.bindings {
 		if assignments, err = listAssignments(ctx, client, people, progress); err != nil {

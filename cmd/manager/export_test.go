@@ -40,7 +40,7 @@ func TestExport(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, output)
 		}
 	}
-	if want := "1 users, 1 of them people\n"; progress != want {
+	if want := "users: 1, people among them: 1\n"; progress != want {
 		t.Errorf("progress %q, want %q", progress, want)
 	}
 

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // profileAddress is where a manager built with --profile serves its profiles.
@@ -50,8 +53,14 @@ func (m *measurement) profileCPU(ctx context.Context, phase string, span time.Du
 		return
 	}
 	m.profiles.Go(func() {
-		// The manager has just been started; it listens within milliseconds.
-		time.Sleep(300 * time.Millisecond)
+		// The manager may just have been started. Where it never listens, the fetch says so.
+		_ = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
+			connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", profileAddress)
+			if err != nil {
+				return false, nil //nolint:nilerr // not yet
+			}
+			return true, connection.Close()
+		})
 		m.fetchProfile(ctx, phase+".cpu", fmt.Sprintf("profile?seconds=%d", int(span.Seconds())))
 	})
 }
