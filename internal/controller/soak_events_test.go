@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -154,43 +153,6 @@ func (s *soak) driftByHand() {
 	}
 }
 
-// demoteOwners demotes one owner by hand and another by their manifest, at the same moment.
-func (s *soak) demoteOwners() {
-	GinkgoHelper()
-	owners := slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return m.Role != "owner" })
-	s.dice.Shuffle(len(owners), func(i, j int) { owners[i], owners[j] = owners[j], owners[i] })
-	at := slices.IndexFunc(owners, func(m openaitest.Member) bool { return s.last(m.Email).standing == declared })
-	if at < 0 || len(owners) < 2 {
-		return
-	}
-	byManifest, byHand := owners[at], owners[(at+1)%len(owners)]
-	s.notef("%s is demoted by hand, and %s by their manifest", byHand.Email, byManifest.Email)
-	s.sim.SetRole(byHand.ID, "reader")
-	edit(s.world, s.orgUser(strings.TrimSuffix(byManifest.Email, "@example.com")), func(user *v1alpha1.OrgUser) {
-		user.Spec.Role = v1alpha1.UserRoleReader
-	})
-}
-
-// renameSomebody gives somebody another address, mostly at the moment in which their OrgUser is deleted: whoever
-// has the ID is not any more whom the manifest names.
-func (s *soak) renameSomebody() {
-	GinkgoHelper()
-	members := s.declaredMembers()
-	if len(members) == 0 {
-		return
-	}
-	member := members[s.dice.IntN(len(members))]
-	s.notef("%s gets another address", member.Email)
-	s.sim.SetEmail(member.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
-	if s.dice.IntN(3) > 0 {
-		s.deleteOrgUser(strings.TrimSuffix(member.Email, "@example.com"))
-	}
-}
-
-func (s *soak) declaredMembers() []openaitest.Member {
-	return slices.DeleteFunc(s.sim.Members(), func(m openaitest.Member) bool { return s.last(m.Email).standing != declared })
-}
-
 // deleteUnmatched deletes the OrgUsers that name nobody.
 func (s *soak) deleteUnmatched() {
 	GinkgoHelper()
@@ -217,24 +179,8 @@ func (s *soak) breakTheAPI() {
 	s.sim.Fail(fault)
 }
 
-// loseAnswer has the answer to somebody's next change be lost, whether it was made or not.
-func (s *soak) loseAnswer() {
-	GinkgoHelper()
-	members := s.declaredMembers()
-	if len(members) == 0 {
-		return
-	}
-	member := members[s.dice.IntN(len(members))]
-	drop, level := pick(s, openaitest.DropBefore, openaitest.DropAfter), fmt.Sprintf("level-%d", len(s.story))
-	s.notef("%s is given %s, and the answer is lost: %s", member.Email, level, drop)
-	s.sim.Fail(openaitest.Fault{Method: http.MethodPost, Path: "/organization/users/" + member.ID, Drop: drop, Times: 1})
-	edit(s.world, s.orgUser(strings.TrimSuffix(member.Email, "@example.com")), func(user *v1alpha1.OrgUser) {
-		user.Spec.TechnicalLevel = &level
-	})
-}
-
-// rotateTheKey has the API refuse the key that is in use. The new one comes into the Secret at once or with
-// the next rotation.
+// rotateTheKey has the API refuse the key that is in use. The new one comes into the Secret at once or some time
+// later.
 func (s *soak) rotateTheKey() {
 	GinkgoHelper()
 	s.key++

@@ -36,7 +36,8 @@ func soakSeeds() []uint64 {
 
 const (
 	soakPeople    = 12
-	soakSteps     = 100
+	soakSteps     = 70 // of a history, besides its scenes
+	soakBurst     = 6
 	soakMinOwners = 2
 )
 
@@ -118,21 +119,52 @@ func (s *soak) notef(format string, arguments ...any) {
 
 func pick[T any](s *soak, from ...T) T { return from[s.dice.IntN(len(from))] }
 
-// live has things happen, in bursts between which the manager gets some way.
+// live has things happen, in bursts between which the manager gets some way. Between the first of them are the
+// scenes, in any order.
 func (s *soak) live() {
 	GinkgoHelper()
+	for range soakPeople {
+		s.declareSomebody()
+	}
+	scenes := s.scenes()
+	s.dice.Shuffle(len(scenes), func(i, j int) { scenes[i], scenes[j] = scenes[j], scenes[i] })
 	for step := range soakSteps {
 		s.something()
-		if step%6 == 5 {
-			s.breathe()
+		if step%soakBurst < soakBurst-1 {
+			continue
+		}
+		s.breathe()
+		if len(scenes) > 0 {
+			s.play(scenes[0])
+			scenes = scenes[1:]
+		}
+		if s.dice.IntN(2) == 0 {
+			// Else much of a history would be waiting.
+			s.enforce()
+			s.storeKey()
 		}
 	}
 }
 
+// play has a scene happen to a manager that nothing else keeps from going wrong in it.
+func (s *soak) play(scene func()) {
+	GinkgoHelper()
+	s.notef("a scene:")
+	s.calm()
+	s.settle()
+	scene()
+	s.settle()
+}
+
 // breathe waits until the manager has nothing to do for a moment, but not for long: a burst may come at any
 // time.
-func (s *soak) breathe() {
-	const still, longest = 200 * time.Millisecond, time.Second
+func (s *soak) breathe() { s.wait(200*time.Millisecond, time.Second) }
+
+// settle waits until the manager has done what it is about to do.
+func (s *soak) settle() { s.wait(700*time.Millisecond, 10*time.Second) }
+
+// wait ends after so long a stillness, and at the latest after the time given.
+func (s *soak) wait(still, longest time.Duration) {
 	seen, since, begun := -1, time.Now(), time.Now()
 	for time.Since(since) < still && time.Since(begun) < longest {
 		if now := len(s.sim.Journal()) + s.writes.total(); now != seen {
@@ -154,10 +186,12 @@ func (s *soak) something() {
 		s.bindSomething()
 	case roll < 70:
 		s.driftByHand()
-	case roll < 74:
+	case roll < 73:
 		s.demoteOwners()
+	case roll < 75:
+		s.renameLeaver()
 	case roll < 77:
-		s.renameSomebody()
+		s.retireSomebody()
 	case roll < 80:
 		s.loseAnswer()
 	case roll < 87:
@@ -180,12 +214,18 @@ func (s *soak) something() {
 	}
 }
 
-// calmDown ends the faults and has the manager reach what is declared.
-func (s *soak) calmDown() {
+// calm ends what keeps the manager from its work.
+func (s *soak) calm() {
 	GinkgoHelper()
 	s.sim.ClearFaults()
 	s.enforce()
 	s.storeKey()
+}
+
+// calmDown has the manager reach what is declared.
+func (s *soak) calmDown() {
+	GinkgoHelper()
+	s.calm()
 	s.read(2)
 	if s.tidies {
 		s.tidyUp()
