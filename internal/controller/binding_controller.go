@@ -47,6 +47,7 @@ func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ct
 		return ctrl.Result{}, err
 	}
 	r.tell(binding, before, made.done)
+	announceTurn(r.Events, binding, before.Status.Conditions, result)
 	return result.result, result.err
 }
 

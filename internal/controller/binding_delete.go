@@ -36,6 +36,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
+	announceTurn(r.Events, binding, before.Status.Conditions, result)
 	return result.result, result.err
 }
 
@@ -71,9 +72,9 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 		return observedBinding{}, made, retainedAssignments(going.why).in(going), err
 	}
 	made, err = r.converge(ctx, binding, binding.DeepCopy(), seen)
-	return seen, made, farewell{reason: "Released", message: "nobody has the role from this binding any more"}, err
+	return seen, made, farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, err
 }
 
 func retainedAssignments(why string) farewell {
-	return farewell{reason: "Retained", message: "the role assignments stay: " + why}
+	return farewell{reason: v1alpha1.EventRetained, message: "the role assignments stay: " + why}
 }

@@ -152,8 +152,8 @@ func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, 
 func (r *OrgUserRoleBindingReconciler) tell(binding, before *v1alpha1.OrgUserRoleBinding, done []plan.Step) {
 	drift := settled(before.Status.Conditions, before.Status.ObservedGeneration, binding.Generation)
 	for verb, words := range map[plan.Verb]struct{ reason, did, direction string }{
-		plan.Assign:   {"Assigned", "assigned", "to"},
-		plan.Unassign: {"Unassigned", "unassigned", "from"},
+		plan.Assign:   {v1alpha1.EventAssigned, "assigned", "to"},
+		plan.Unassign: {v1alpha1.EventUnassigned, "unassigned", "from"},
 	} {
 		var users []string
 		for _, step := range done {
@@ -165,7 +165,7 @@ func (r *OrgUserRoleBindingReconciler) tell(binding, before *v1alpha1.OrgUserRol
 			continue
 		}
 		if drift && verb == plan.Assign {
-			words.reason = "DriftCorrected"
+			words.reason = v1alpha1.EventDriftCorrected
 		}
 		r.Events.Eventf(binding, nil, "Normal", words.reason, string(verb), "%s role %s %s %s",
 			words.did, done[0].Role.Name, words.direction, firstOf(users, 10, ", "))

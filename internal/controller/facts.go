@@ -186,19 +186,27 @@ func observedOnly(steps []plan.Step) error {
 	return &fact{state: ready, reason: v1alpha1.ReasonObserved, message: message}
 }
 
+// guarded names a step that the guard asks about.
+func guarded(step plan.Step) string {
+	if step.Verb == plan.Remove {
+		return "the removal of " + step.Who
+	}
+	return "the role change of " + step.Who
+}
+
 func heldByMinOwners(org *v1alpha1.Organization, step plan.Step) *fact {
 	return &fact{
 		state: stalled, reason: v1alpha1.ReasonHeld,
-		message: fmt.Sprintf("to %s is held by spec.guard.minOwners of Organization %s: it would leave fewer than %d owners; declare another owner, "+
-			"or lower minOwners", step, org.Name, org.Spec.Guard.MinOwners),
+		message: fmt.Sprintf("%s is held by spec.guard.minOwners of Organization %s: it would leave fewer than %d owners; declare another owner, "+
+			"or lower minOwners", guarded(step), org.Name, org.Spec.Guard.MinOwners),
 	}
 }
 
 func heldByMaxRemovals(org *v1alpha1.Organization, step plan.Step, wait time.Duration) *fact {
 	return &fact{
 		state: waiting, reason: v1alpha1.ReasonHeld,
-		message: fmt.Sprintf("to %s is held by spec.guard.maxRemovals of Organization %s: at most %s of the users are removed in %s; "+
-			"goes on by itself in the next window, or raise maxRemovals", step, org.Name, org.Spec.Guard.MaxRemovals.String(), words(org.Spec.Guard.Window.Duration)),
+		message: fmt.Sprintf("%s is held by spec.guard.maxRemovals of Organization %s: at most %s of the users are removed in %s; "+
+			"goes on by itself in the next window, or raise maxRemovals", guarded(step), org.Name, org.Spec.Guard.MaxRemovals.String(), words(org.Spec.Guard.Window.Duration)),
 		lookAgain: max(wait, minimumWait),
 	}
 }

@@ -69,10 +69,10 @@ func (g gate) ask(ctx context.Context, conn *connection, about client.Object, st
 		return &ticket{g, org, step, window}, nil
 	}
 	if held[0].Rule == plan.RuleMinOwners {
-		return nil, g.hold(about, heldByMinOwners(org, step), fmt.Sprintf("would leave %d owners of at least %d", facts.Owners-1, rules.MinOwners))
+		return nil, g.hold(about, heldByMinOwners(org, step), fmt.Sprintf("would leave %d of at least %d owners", facts.Owners-1, rules.MinOwners))
 	}
 	return nil, g.hold(about, heldByMaxRemovals(org, step, until.Sub(g.Connections.now())),
-		fmt.Sprintf("would be removal %d of at most %d in %s; next at %s", facts.Removals+1, rules.MaxRemovals, words(window), until.UTC().Format("15:04Z")))
+		fmt.Sprintf("would be removal %d of at most %d in %s; next at %s", facts.Removals+1, rules.MaxRemovals, words(window), clock(until, g.Connections.now())))
 }
 
 // hold tells of the numbers, which change, in an event; the fact, which is shown in a condition, has the rule.
@@ -210,4 +210,13 @@ func words(d time.Duration) string {
 		return fmt.Sprintf("%dm", d/time.Minute)
 	}
 	return d.String()
+}
+
+// clock tells a time of today, or of another day.
+func clock(at, now time.Time) string {
+	at, now = at.UTC(), now.UTC()
+	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+		return at.Format("15:04Z")
+	}
+	return at.Format("2006-01-02 15:04Z")
 }

@@ -60,10 +60,10 @@ var _ = Describe("The guard", func() {
 		w := newWorldWith(ctx, minOwners(2), ada, grace, openaitest.User{Email: "second@example.com", Role: "owner"})
 		user, other := w.orgUser("ada", role("reader")), w.orgUser("grace", role("reader"))
 		w.create(user, other)
-		w.expectStalled(user, "Held", "is held by spec.guard.minOwners of Organization default: it would leave fewer than 2 owners; declare another owner, or lower minOwners")
+		w.expectStalled(user, "Held", "the role change of ada@example.com is held by spec.guard.minOwners of Organization default: it would leave fewer than 2 owners; declare another owner, or lower minOwners")
 		Expect(user.Status.Plan).To(Equal([]string{`update ada@example.com: role from "owner" to "reader"`}))
 		Expect(w.mutationsTried()).To(BeEmpty())
-		w.expectEvent(user, "Held", "would leave 1 owners of at least 2")
+		w.expectEvent(user, "Held", "would leave 1 of at least 2 owners")
 		edit(w, other, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
 		w.expectReady(user, other)
 		Expect(user.Status.Plan).To(BeEmpty())
@@ -117,7 +117,8 @@ var _ = Describe("The guard", func() {
 			w.expectGone(user)
 		}
 		w.delete(users[2])
-		w.expectWaiting(users[2], "Held", "at most 2 of the users are removed in 1h; goes on by itself in the next window, or raise maxRemovals")
+		w.expectWaiting(users[2], "Held", "the removal of user-0002@example.com is held by spec.guard.maxRemovals of Organization default: "+
+			"at most 2 of the users are removed in 1h; goes on by itself in the next window, or raise maxRemovals. To let the object go")
 		Expect(users[2].Status.Plan).To(Equal([]string{"remove user-0002@example.com from the organization"}))
 		w.expectEvent(users[2], "Held", "would be removal 3 of at most 2 in 1h; next at ")
 		Expect(w.people()).To(HaveLen(4))

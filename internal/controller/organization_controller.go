@@ -66,6 +66,9 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		return ctrl.Result{}, err
 	}
 	err = r.patchStatus(ctx, before, org)
+	if err == nil {
+		r.announce(org, before, result)
+	}
 	if err == nil && len(before.Status.Conditions) == 0 {
 		r.Connections.Announce(request.NamespacedName)
 	}

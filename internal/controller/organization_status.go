@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -59,4 +60,16 @@ func (r *OrganizationReconciler) patchStatus(ctx context.Context, before, after 
 	return patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
 		return o.(*v1alpha1.Organization).Status //nolint:forcetypeassert // called with the two Organizations above only
 	})
+}
+
+// announce tells also of the first reading, so that a healthy organization's events are not empty.
+func (r *OrganizationReconciler) announce(org, before *v1alpha1.Organization, o outcome) {
+	if users := org.Status.Users; o.state == ready && users != nil {
+		o.message = fmt.Sprintf("%s: %d users, %d of them owners", o.message, users.Total, users.Owners)
+	}
+	if o.state == ready && len(before.Status.Conditions) == 0 {
+		r.Events.Eventf(org, nil, "Normal", o.reason, "Reconcile", "%s", o.message)
+		return
+	}
+	announceTurn(r.Events, org, before.Status.Conditions, o)
 }

@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -150,13 +152,18 @@ func (r *OrganizationReconciler) remove(ctx context.Context, org *v1alpha1.Organ
 			found.held++
 			held = err
 		case openai.IsRejected(err):
-			r.Events.Eventf(org, nil, "Warning", v1alpha1.ReasonRejected, string(step.Verb), "%s: %s", step, describe(err))
+			r.Events.Eventf(org, nil, "Warning", v1alpha1.ReasonRejected, aboutStep(step), "to %s: %s", step, describe(err))
 		case err != nil:
 			found.left = append(found.left, ripe[i:]...)
 			return refusing(r.Connections, conn, err)
 		}
 	}
 	return held
+}
+
+// aboutStep is the action of an event about a step: events that differ in their note only would be counted as one.
+func aboutStep(step plan.Step) string {
+	return cut(strings.TrimSpace(fmt.Sprintf("%s %s %s", step.Verb, step.UserID, step.Role.ID)), 120)
 }
 
 // removeOne looks at everything afresh and makes one step.
@@ -169,7 +176,7 @@ func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Or
 	if err != nil || !done {
 		return err
 	}
-	r.Events.Eventf(org, nil, "Normal", "UndeclaredRemoved", string(step.Verb), "%s: no object declares it", step)
+	r.Events.Eventf(org, nil, "Normal", v1alpha1.EventUndeclaredRemoved, aboutStep(step), "%s: no object declares it", step.Done())
 	return nil
 }
 

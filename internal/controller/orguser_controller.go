@@ -52,6 +52,7 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return ctrl.Result{}, err
 	}
 	r.tell(user, before, made.done)
+	announceTurn(r.Events, user, before.Status.Conditions, result)
 	return result.result, result.err
 }
 

@@ -32,14 +32,15 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 	if result.reason == v1alpha1.ReasonHeld {
 		left = plan.Removal(plan.ObservedUser{ID: user.Status.UserID, Email: user.Status.Email})
 	}
-	if result.state != keep {
-		result.message = fmt.Sprintf("the removal of %s waits: %s. To let the object go and leave the person in the organization, set spec.deletionPolicy to Retain",
-			who(user), result.message)
+	if result.reason != v1alpha1.ReasonHeld {
+		result.message = fmt.Sprintf("the removal of %s waits: %s", who(user), result.message)
 	}
+	result.message += ". To let the object go and leave the person in the organization, set spec.deletionPolicy to Retain"
 	setOrgUserStatus(user, member{}, left, result)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err
 	}
+	announceTurn(r.Events, user, before.Status.Conditions, result)
 	return result.result, result.err
 }
 
@@ -69,7 +70,7 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 			return farewell{}, refusing(r.Connections, conn, err)
 		}
 		if len(found) != 1 {
-			return farewell{reason: "Released", message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
+			return farewell{reason: v1alpha1.EventReleased, message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
 		}
 		userID = found[0].ID
 	}
@@ -114,7 +115,7 @@ func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *
 			return farewell{}, err
 		}
 	}
-	return farewell{reason: "Removed", message: fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
+	return farewell{reason: v1alpha1.EventRemoved, message: fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
 }
 
 // alreadyGone tells a user who is gone from one who came back under another ID.
@@ -128,9 +129,9 @@ func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, u
 			return farewell{}, otherPerson(who(user), userID, "user "+back[0].ID)
 		}
 	}
-	return farewell{reason: "Removed", message: fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
+	return farewell{reason: v1alpha1.EventRemoved, message: fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
 }
 
 func retained(who, why string) farewell {
-	return farewell{reason: "Retained", message: fmt.Sprintf("%s stays in the organization: %s", who, why)}
+	return farewell{reason: v1alpha1.EventRetained, message: fmt.Sprintf("%s stays in the organization: %s", who, why)}
 }

@@ -47,11 +47,11 @@ func (r *OrgUserReconciler) patchStatus(ctx context.Context, before, after *v1al
 // tell sends an event for each change that was made. What was changed although the object had been ready as
 // its spec stands was changed by somebody else before.
 func (r *OrgUserReconciler) tell(user, before *v1alpha1.OrgUser, done []plan.Step) {
-	reason := "Updated"
+	reason := v1alpha1.EventUpdated
 	if settled(before.Status.Conditions, before.Status.ObservedGeneration, user.Generation) {
-		reason = "DriftCorrected"
+		reason = v1alpha1.EventDriftCorrected
 	}
 	for _, step := range done {
-		r.Events.Eventf(user, nil, "Normal", reason, string(step.Verb), "%s", step)
+		r.Events.Eventf(user, nil, "Normal", reason, string(step.Verb), "%s", step.Done())
 	}
 }

@@ -29,7 +29,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if options.Metrics != nil {
 		options.Metrics.MustRegister(newStateMetrics(mgr, connections))
 	}
-	recorder := mgr.GetEventRecorder("rollcall")
+	recorder := brief{mgr.GetEventRecorder("rollcall")}
 	if err := (&OrganizationReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections,
 		Metrics: openai.NewMetrics(options.Metrics), AllowInsecureBaseURL: options.AllowInsecureBaseURL, Events: recorder,

@@ -17,7 +17,7 @@ func (s *soak) scenes() []func() {
 	return []func(){
 		func() {
 			s.promoteSome()
-			s.settle()
+			s.rest()
 			s.demoteOwners()
 		},
 		s.renameLeaver,

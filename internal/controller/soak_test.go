@@ -151,17 +151,17 @@ func (s *soak) play(scene func()) {
 	GinkgoHelper()
 	s.notef("a scene:")
 	s.calm()
-	s.settle()
+	s.rest()
 	scene()
-	s.settle()
+	s.rest()
 }
 
 // breathe waits until the manager has nothing to do for a moment, but not for long: a burst may come at any
 // time.
 func (s *soak) breathe() { s.wait(200*time.Millisecond, time.Second) }
 
-// settle waits until the manager has done what it is about to do.
-func (s *soak) settle() { s.wait(700*time.Millisecond, 10*time.Second) }
+// rest waits until the manager has done what it is about to do.
+func (s *soak) rest() { s.wait(700*time.Millisecond, 10*time.Second) }
 
 // wait ends after so long a stillness, and at the latest after the time given.
 func (s *soak) wait(still, longest time.Duration) {

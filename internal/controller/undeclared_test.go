@@ -60,7 +60,7 @@ var _ = Describe("Undeclared users", func() {
 		Expect(w.mutationsTried()).To(BeEmpty(), "one reading is not enough")
 		w.resync()
 		Eventually(w.people).Should(ConsistOf("ada@example.com", "", "scim@example.com", "default@example.com"))
-		w.expectEvent(w.organization(), "UndeclaredRemoved", "remove alan@example.com from the organization")
+		w.expectEvent(w.organization(), "UndeclaredRemoved", "removed alan@example.com from the organization")
 		w.expectReady(w.organization())
 	})
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -320,17 +321,21 @@ func errorUnlessGone(ctx context.Context, object client.Object) error {
 // expectEvent waits for an event about the object.
 func (w *world) expectEvent(object client.Object, reason, note string) {
 	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		list := &eventsv1.EventList{}
-		g.Expect(admin.List(w.ctx, list, client.InNamespace(w.namespace))).To(Succeed())
-		var notes []string
-		for _, event := range list.Items {
-			if event.Regarding.Name == object.GetName() {
-				notes = append(notes, event.Reason+": "+event.Note)
-			}
+	Eventually(w.events).WithArguments(object).Should(ContainElement(And(HavePrefix(reason+": "), ContainSubstring(note))))
+}
+
+// events are the events about the object, in the order in which they happened.
+func (w *world) events(object client.Object) (notes []string) {
+	GinkgoHelper()
+	list := &eventsv1.EventList{}
+	Expect(admin.List(w.ctx, list, client.InNamespace(w.namespace))).To(Succeed())
+	slices.SortFunc(list.Items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
+	for _, event := range list.Items {
+		if event.Regarding.Name == object.GetName() {
+			notes = append(notes, event.Reason+": "+event.Note)
 		}
-		g.Expect(notes).To(ContainElement(And(HavePrefix(reason+": "), ContainSubstring(note))))
-	}).Should(Succeed())
+	}
+	return notes
 }
 
 // settle waits until the Organization has counted its OrgUsers, which it does some seconds after they come,

@@ -97,20 +97,25 @@ func Compare(a, b Step) int {
 }
 
 // String says what the step does, for people.
-func (s Step) String() string {
+func (s Step) String() string { return s.say("update", "remove", "assign", "unassign") }
+
+// Done says what the step did, for people.
+func (s Step) Done() string { return s.say("updated", "removed", "assigned", "unassigned") }
+
+func (s Step) say(update, remove, assign, unassign string) string {
 	switch s.Verb {
 	case Update:
 		changes := make([]string, len(s.Changes))
 		for i, change := range s.Changes {
 			changes[i] = change.String()
 		}
-		return fmt.Sprintf("update %s: %s", s.Who, strings.Join(changes, ", "))
+		return fmt.Sprintf("%s %s: %s", update, s.Who, strings.Join(changes, ", "))
 	case Remove:
-		return fmt.Sprintf("remove %s from the organization", s.Who)
+		return fmt.Sprintf("%s %s from the organization", remove, s.Who)
 	case Assign:
-		return fmt.Sprintf("assign role %s to %s", s.Role.Name, s.Who)
+		return fmt.Sprintf("%s role %s to %s", assign, s.Role.Name, s.Who)
 	case Unassign:
-		return fmt.Sprintf("unassign role %s from %s", s.Role.Name, s.Who)
+		return fmt.Sprintf("%s role %s from %s", unassign, s.Role.Name, s.Who)
 	}
 	return fmt.Sprintf("%s %s", s.Verb, s.Who)
 }

@@ -106,18 +106,40 @@ func TestBinding(t *testing.T) {
 
 func TestStepsReadAsSentences(t *testing.T) {
 	role := Role{ID: "role-1", Name: "viewer"}
-	for want, step := range map[string]Step{
-		`update ada@example.com: role from "reader" to "owner", technicalLevel from "expert" to none`: {
-			Verb: Update, Who: "ada@example.com",
-			Changes: []Change{{FieldRole, "reader", "owner"}, {FieldTechnicalLevel, "expert", ""}},
+	for _, tc := range []struct {
+		want, done string
+		step       Step
+	}{
+		{
+			`update ada@example.com: role from "reader" to "owner", technicalLevel from "expert" to none`,
+			`updated ada@example.com: role from "reader" to "owner", technicalLevel from "expert" to none`,
+			Step{
+				Verb: Update, Who: "ada@example.com",
+				Changes: []Change{{FieldRole, "reader", "owner"}, {FieldTechnicalLevel, "expert", ""}},
+			},
 		},
-		"update ada@example.com: roleID to role-1":     {Verb: Update, Who: "ada@example.com", Changes: []Change{{FieldRoleID, "", "role-1"}}},
-		"remove ada@example.com from the organization": {Verb: Remove, Who: "ada@example.com"},
-		"assign role viewer to ada@example.com":        {Verb: Assign, Who: "ada@example.com", Role: role},
-		"unassign role viewer from ada@example.com":    {Verb: Unassign, Who: "ada@example.com", Role: role},
+		{
+			"update ada@example.com: roleID to role-1", "updated ada@example.com: roleID to role-1",
+			Step{Verb: Update, Who: "ada@example.com", Changes: []Change{{FieldRoleID, "", "role-1"}}},
+		},
+		{
+			"remove ada@example.com from the organization", "removed ada@example.com from the organization",
+			Step{Verb: Remove, Who: "ada@example.com"},
+		},
+		{
+			"assign role viewer to ada@example.com", "assigned role viewer to ada@example.com",
+			Step{Verb: Assign, Who: "ada@example.com", Role: role},
+		},
+		{
+			"unassign role viewer from ada@example.com", "unassigned role viewer from ada@example.com",
+			Step{Verb: Unassign, Who: "ada@example.com", Role: role},
+		},
 	} {
-		if got := step.String(); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+		if got := tc.step.String(); got != tc.want {
+			t.Errorf("got  %s\nwant %s", got, tc.want)
+		}
+		if got := tc.step.Done(); got != tc.done {
+			t.Errorf("got  %s\nwant %s", got, tc.done)
 		}
 	}
 }

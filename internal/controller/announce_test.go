@@ -1,0 +1,89 @@
+package controller_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+var _ = Describe("The events of an object", func() {
+	It("tell how a user was waited for, came into sync, was changed and brought back", func(ctx context.Context) {
+		w := newWorld(ctx, ada)
+		user := w.orgUser("grace", role("reader"))
+		w.create(user)
+		w.expectWaiting(user, "NotAMember", "invite them")
+		id := w.sim.AddUser(openaitest.User{Email: "grace@example.com", Role: "reader"})
+		w.resync()
+		w.expectReady(user)
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
+		w.expectReady(user)
+		w.sim.SetRole(id, "reader")
+		w.resync()
+		Eventually(w.events).WithArguments(user).Should(HaveExactElements(
+			HavePrefix("NotAMember: grace@example.com is not a member of the organization; invite them"),
+			"InSync: the organization has this user as declared",
+			`Updated: updated grace@example.com: role from "reader" to "owner"`,
+			`DriftCorrected: updated grace@example.com: role from "reader" to "owner"`,
+		))
+	})
+
+	It("tell of the first reading of an organization, of a refused key and of its end, and leave its objects out of it", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("ada")
+		w.create(user)
+		w.expectReady(w.organization(), user)
+		key := w.sim.AdminKey()
+		w.sim.RotateKey("sk-admin-unknown-to-rollcall")
+		w.ask()
+		w.expectStalled(w.organization(), "Unauthorized", "put a valid admin key")
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.TechnicalLevel = new("expert") })
+		w.expectWaiting(user, "OrganizationNotReady", "")
+		w.sim.RotateKey(key)
+		w.ask()
+		w.expectReady(w.organization(), user)
+		Eventually(w.events).WithArguments(w.organization()).Should(HaveExactElements(
+			"InSync: the organization was read whole: 2 users, 1 of them owners",
+			HavePrefix("Unauthorized: the API refused the admin key"),
+			"InSync: the organization was read whole: 2 users, 1 of them owners",
+		))
+		Expect(w.events(user)).To(HaveExactElements("Updated: updated ada@example.com: technicalLevel from none to \"expert\""))
+	})
+
+	It("tell of each user from whom an undeclared role was taken, also where several were at once", func(ctx context.Context) {
+		people, names := numberedPeople(3, "reader")
+		w := newWorldWith(ctx, unassignUndeclared, people...)
+		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		for _, m := range people {
+			w.sim.AssignRole(w.member(m.Email).ID, viewer)
+		}
+		w.declareAll(names)
+		for range 4 {
+			w.resync()
+			w.quiet()
+		}
+		for _, m := range people {
+			w.expectEvent(w.organization(), "UndeclaredRemoved", fmt.Sprintf("unassigned role viewer from %s: no object declares it", m.Email))
+		}
+	})
+
+	It("are cut to what the API server takes, rather than lost", func(ctx context.Context) {
+		w := newWorld(ctx, ada)
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		binding := w.binding("viewers", "viewer")
+		for i := range 6 {
+			email := fmt.Sprintf("%d-%s@example.com", i, strings.Repeat("long", 50))
+			w.sim.AddUser(openaitest.User{ID: fmt.Sprintf("user-%d", i), Email: email, Role: "reader"})
+			binding.Spec.Subjects = append(binding.Spec.Subjects, v1alpha1.Subject{Email: email})
+		}
+		w.resync()
+		w.create(binding)
+		w.expectReady(binding)
+		w.expectEvent(binding, "Assigned", "assigned role viewer to 0-longlong")
+	})
+})
