@@ -23,7 +23,7 @@ type remote struct{ address string }
 func clientCommands() []*cobra.Command {
 	r := &remote{}
 	commands := []*cobra.Command{
-		r.usersCommand(), r.addCommand(), r.setCommand(), r.removeCommand(),
+		r.usersCommand(), r.addCommand(), r.addRoleCommand(), r.setCommand(), r.removeCommand(),
 		r.journalCommand(), r.faultCommand(), r.rotateKeyCommand(),
 	}
 	for _, command := range commands {
@@ -127,6 +127,16 @@ func (r *remote) addCommand() *cobra.Command {
 	command.Flags().StringVar(&person.Name, "name", "", "name")
 	command.Flags().StringVar(&person.Role, "role", "reader", "owner or reader")
 	return command
+}
+
+func (r *remote) addRoleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "add-role NAME", Short: "Offer a role, for bindings to give", Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			role := openaitest.Role{Name: arguments[0]}
+			return r.say(command, r.do(command.Context(), http.MethodPost, "/sim/roles", role, nil), role.Name+" is offered")
+		},
+	}
 }
 
 func (r *remote) setCommand() *cobra.Command {

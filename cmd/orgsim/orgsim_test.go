@@ -70,6 +70,9 @@ func TestAPersonCanLookAndChangeThingsByHand(t *testing.T) {
 	must(t, "emmy@example.com  reader  math     expert  billing-admin", at("users", "emmy")...)
 	must(t, "changed by hand", at("set", "emmy@example.com", "--level", "", "--unassign", "billing-admin")...)
 	must(t, "emmy@example.com  reader  math     -      -", at("users", "emmy")...)
+	must(t, "auditor is offered", at("add-role", "auditor")...)
+	must(t, "changed by hand", at("set", "emmy@example.com", "--assign", "auditor")...)
+	must(t, "auditor", at("users", "emmy")...)
 	must(t, "taken out by hand", at("remove", "emmy@example.com")...)
 	must(t, "Nobody.", at("users", "emmy")...)
 }

@@ -97,7 +97,7 @@ func TestParsePage(t *testing.T) {
 // pages are all pages that people read for what to type.
 func pages() ([]string, error) {
 	var found []string
-	for _, folder := range []string{".", "docs"} {
+	for _, folder := range []string{".", "docs", "examples"} {
 		entries, err := os.ReadDir(root + "/" + folder)
 		if err != nil {
 			return nil, err
