@@ -36,7 +36,9 @@ var checkout, manager, helm string
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
-	checkout = GinkgoT().TempDir()
+	// One folder further down, for what a page puts beside the checkout.
+	checkout = filepath.Join(GinkgoT().TempDir(), "rollcall")
+	Expect(os.Mkdir(checkout, 0o700)).To(Succeed())
 	Expect(run(ctx, root, os.Environ(), `git ls-files -z --cached --others --exclude-standard | xargs -0 -I{} sh -c '[ ! -f "{}" ] || cp --parents "{}" "$0"' `+checkout)).To(Succeed())
 	var err error
 	manager, err = gexec.Build("github.com/rollcall-dev/rollcall/cmd/manager")
