@@ -22,7 +22,6 @@ type OrgUserRoleBindingReconciler struct {
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings/status,verbs=patch
-// +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings/finalizers,verbs=update
 
 // Reconcile observes who has the role, plans, applies and writes down what came of it.
 func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {

@@ -24,7 +24,6 @@ func (r *OrgUserReconciler) gate() gate { return gate{r.Client, r.Live, r.Connec
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers/status,verbs=patch
-// +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=orgusers.openai.rollcall.dev;orguserrolebindings.openai.rollcall.dev,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

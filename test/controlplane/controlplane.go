@@ -25,6 +25,8 @@ type Options struct {
 	CRDs string
 	// ControllerManager starts kube-controller-manager too.
 	ControllerManager bool
+	// Audit has the API server write down who asked for what: see Requests.
+	Audit bool
 }
 
 // ControlPlane is a running control plane. Stop ends it.
@@ -70,6 +72,11 @@ func Start(ctx context.Context, options Options) (_ *ControlPlane, err error) {
 	if options.CRDs != "" {
 		plane.environment.CRDDirectoryPaths = []string{options.CRDs}
 	}
+	if options.Audit {
+		if err := plane.audit(); err != nil {
+			return nil, err
+		}
+	}
 	if plane.Config, err = plane.environment.Start(); err != nil {
 		return nil, fmt.Errorf("start the control plane of %s: %w", assets, err)
 	}
@@ -94,7 +101,9 @@ func (p *ControlPlane) startControllerManager(ctx context.Context, program strin
 	defer log.Close()
 	p.controllerManager = exec.CommandContext(context.WithoutCancel(ctx), program,
 		"--kubeconfig="+p.Kubeconfig, "--leader-elect=false", "--secure-port=0",
-		"--controllers=namespace-controller,garbage-collector-controller",
+		"--controllers=namespace-controller,garbage-collector-controller,validatingadmissionpolicy-status-controller",
+		// Each with rights of its own, as in a cluster, and not with those of an administrator.
+		"--use-service-account-credentials=true",
 		"--concurrent-namespace-syncs=5", "--namespace-sync-period=1m")
 	p.controllerManager.Stdout, p.controllerManager.Stderr = log, log
 	if err := p.controllerManager.Start(); err != nil {

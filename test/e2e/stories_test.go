@@ -50,6 +50,7 @@ var _ = Describe("rollcall", Ordered, func() {
 	})
 
 	orderStories()
+	rightsStory()
 	keyStories()
 	killStories()
 

@@ -45,7 +45,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	program, err = gexec.Build("github.com/rollcall-dev/rollcall/cmd/manager")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
-	plane, err = controlplane.Start(ctx, controlplane.Options{ControllerManager: true})
+	plane, err = controlplane.Start(ctx, controlplane.Options{ControllerManager: true, Audit: true})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	install(ctx)
@@ -64,8 +64,8 @@ type manager struct {
 }
 
 // startManager starts the manager with the Deployment's arguments and the token of its ServiceAccount. What a
-// pod's network and ServiceAccount give in a cluster is given by flags.
-func startManager(ctx context.Context) *manager {
+// pod's network and ServiceAccount give in a cluster is given by flags. more are further arguments.
+func startManager(ctx context.Context, more ...string) *manager {
 	GinkgoHelper()
 	output := kubectl(ctx, "get", "deployment", account, "-n", namespace, "-o", `jsonpath={range .spec.template.spec.containers[0].args[*]}{@}{"\n"}{end}`)
 	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, namespace, account)
@@ -73,6 +73,7 @@ func startManager(ctx context.Context) *manager {
 	health := freeAddress()
 	arguments := append(strings.Fields(output), "--leader-election-namespace="+namespace, "--kubeconfig="+kubeconfig,
 		"--health-probe-bind-address="+health, "--metrics-bind-address=127.0.0.1:0")
+	arguments = append(arguments, more...)
 	session, err := gexec.Start(exec.Command(program, arguments...), GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	logs = append(logs, session)
