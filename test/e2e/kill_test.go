@@ -151,7 +151,7 @@ func killStories() {
 // forgetLease spares the next manager the 15 seconds for which the Lease of one that was killed still holds.
 func forgetLease(ctx SpecContext) {
 	GinkgoHelper()
-	kubectl(ctx, "delete", "lease", "openai.rollcall.dev", "-n", namespace)
+	kubectl(ctx, "delete", "lease", "openai.rollcall.dev", "-n", namespace, "--ignore-not-found")
 }
 
 func leaseHolder(ctx SpecContext) string {

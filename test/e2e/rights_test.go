@@ -20,6 +20,7 @@ func rightsStory() {
 		begun := time.Now()
 		// As where the API server streams no lists: then the right to list is needed.
 		GinkgoT().Setenv("KUBE_FEATURE_WatchListClient", "false")
+		forgetLease(ctx) // that of an earlier story
 		metrics := freeAddress()
 		startManager(ctx, "--metrics-bind-address="+metrics)
 		t := newTeam(ctx, "rights")
