@@ -14,6 +14,7 @@ import (
 var _ = Describe("The policies", Ordered, func() {
 	Describe("say that OrgUsers", Ordered, orgUsers)
 	Describe("say that Organizations", Ordered, organizations)
+	Describe("need not say that OrgUserRoleBindings", bindings)
 
 	It("have no expression that does not fit the kinds", func(ctx SpecContext) {
 		for _, name := range []string{"rollcall-orguser", "rollcall-organization"} {

@@ -15,7 +15,8 @@ const (
 )
 
 // attempt is what somebody does to the namespace owners, in which are ada, whom granter declared as an owner, bob, of
-// whom rollcall found out that he is an owner, and the readers grace and alan.
+// whom rollcall found out that he is an owner, the readers grace and alan, and kay and lee, whom granter declared, kay as
+// an owner and lee by the ID of a role, and who have not joined, so that only the spec tells.
 type attempt struct {
 	// manifest is what kubectl reads.
 	manifest string
@@ -34,11 +35,14 @@ func orgUsers() {
 	BeforeAll(func(ctx SpecContext) {
 		newTeam(ctx, "owners")
 		must(ctx, granter, orgUser("ada", "role: owner"), "create", "-n", "owners", "-f", "-")
+		must(ctx, granter, orgUser("kay", "role: owner"), "create", "-n", "owners", "-f", "-")
+		must(ctx, granter, orgUser("lee", "roleID: role-1"), "create", "-n", "owners", "-f", "-")
 		for _, person := range []string{"bob", "grace", "alan"} {
 			must(ctx, tenant, orgUser(person), "create", "-n", "owners", "-f", "-")
 		}
 		must(ctx, granter, `{apiVersion: openai.rollcall.dev/v1alpha1, kind: OrgUser, metadata: {name: elsewhere},
 			spec: {email: elsewhere@example.com, role: reader, organizationRef: {name: elsewhere}}}`, "create", "-n", "owners", "-f", "-")
+		kubectl(ctx, administrator, "wait", "orguser", "kay", "lee", "-n", "owners", "--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}=NotAMember", "--timeout=60s")
 		kubectl(ctx, administrator, "wait", "orguser", "ada", "bob", "grace", "alan", "-n", "owners", "--for=condition=Ready", "--timeout=60s")
 		Expect(kubectl(ctx, tenant, "get", "orguser", "bob", "-n", "owners", "-o", "jsonpath={.status.role}")).To(Equal("owner"))
 	})
@@ -60,9 +64,15 @@ func orgUsers() {
 		Entry("declare an owner by the name that is the default: granters",
 			attempt{orgUser("emmy", "role: owner", "organizationRef: {name: default}"), "create -f -", maySet}),
 		Entry("declare an owner by server-side apply: granters", attempt{orgUser("emmy", "role: owner"), "apply --server-side -f -", maySet}),
+		Entry("declare an owner by the user's ID: granters", attempt{byID("owner"), "create -f -", maySet}),
+		Entry("declare an owner under a name that the API server makes up: granters", attempt{nameless("owner"), "create -f -", maySet}),
+		Entry("declare a reader under a name that the API server makes up: anybody", attempt{nameless("reader"), "create -f -", ""}),
 		Entry("declare a role by its ID, which may be the owner's: granters", attempt{orgUser("emmy", "roleID: role-1"), "create -f -", maySet}),
 
 		Entry("promote somebody: granters", patch("grace", `{"spec":{"role":"owner"}}`, maySet)),
+		Entry("promote somebody by server-side apply: granters",
+			attempt{orgUser("grace", "role: owner"), "apply --server-side --force-conflicts -f -", maySet}),
+		Entry("promote somebody by putting another object in place: granters", attempt{orgUser("grace", "role: owner"), "replace -f -", maySet}),
 		Entry("promote somebody by the role's ID: granters", patch("grace", `{"spec":{"roleID":"role-1"}}`, maySet)),
 		Entry("declare the role of a reader: anybody", patch("grace", `{"spec":{"role":"reader"}}`, "")),
 		Entry("change what else there is of a reader: anybody", patch("grace", `{"spec":{"technicalLevel":"expert","deletionPolicy":"Retain"}}`, "")),
@@ -70,6 +80,8 @@ func orgUsers() {
 		Entry("stop declaring an owner: granters", patch("ada", `{"spec":{"role":null}}`, mayChange)),
 		Entry("demote who is found to be an owner: granters", patch("bob", `{"spec":{"role":"reader"}}`, mayChange)),
 		Entry("promote who is an owner already: granters", patch("bob", `{"spec":{"role":"owner"}}`, mayChange)),
+		Entry("demote who is to be an owner: granters", patch("kay", `{"spec":{"role":"reader"}}`, mayChange)),
+		Entry("stop declaring a role by its ID: granters", patch("lee", `{"spec":{"roleID":null}}`, mayChange)),
 		Entry("have an owner stay who is to be removed: granters", patch("ada", `{"spec":{"deletionPolicy":"Retain"}}`, mayChange)),
 		Entry("label an owner: anybody", patch("ada", `{"metadata":{"labels":{"team":"a"},"annotations":{"note":"x"}}}`, "")),
 		Entry("apply an owner again without a change: anybody", attempt{orgUser("ada", "role: owner"), "apply --server-side --force-conflicts -f -", ""}),
@@ -77,6 +89,8 @@ func orgUsers() {
 		Entry("delete a reader: anybody", attempt{"", "delete orguser grace", ""}),
 		Entry("delete an owner: granters", attempt{"", "delete orguser ada", mayDelete}),
 		Entry("delete who is found to be an owner: granters", attempt{"", "delete orguser bob", mayDelete}),
+		Entry("delete who is to be an owner: granters", attempt{"", "delete orguser kay", mayDelete}),
+		Entry("delete who is declared by a role's ID: granters", attempt{"", "delete orguser lee", mayDelete}),
 		Entry("delete an owner with what depends on it: granters", attempt{"", "delete orguser ada --cascade=foreground", mayDelete}),
 
 		Entry("pause a reader: anybody", patch("grace", `{"metadata":{"annotations":{"openai.rollcall.dev/paused":"true"}}}`, "")),
@@ -100,6 +114,19 @@ func orgUsers() {
 		Eventually(patch("grace", `{"spec":{"role":"owner"}}`, "").by).WithArguments(ctx, ofOne).Should(Succeed())
 	})
 
+	It("cannot be moved to an Organization for which somebody has the right", func(ctx SpecContext) {
+		move := patch("elsewhere", `{"spec":{"organizationRef":{"name":"default"},"role":"owner"}}`, "")
+		for _, user := range []string{tenant, granter} {
+			Expect(move.by(ctx, user)).To(MatchError(ContainSubstring("organizationRef is immutable")))
+		}
+	})
+
+	It("may be let go by rollcall itself, which may not make owners", func(ctx SpecContext) {
+		Expect(patch("ada", `{"metadata":{"finalizers":null}}`, "").by(ctx, manager)).To(Succeed())
+		Expect(patch("grace", `{"spec":{"role":"owner"}}`, "").by(ctx, manager)).To(MatchError(ContainSubstring(maySet + askForOwner)))
+		Expect(patch("ada", `{"spec":{"role":"reader"}}`, "").by(ctx, manager)).To(MatchError(ContainSubstring(mayChange + askForOwner)))
+	})
+
 	It("of owners cannot be deleted all at once by a tenant", func(ctx SpecContext) {
 		// Not by kubectl, which deletes one by one.
 		Expect(deleteAll(ctx, tenant, "owners")).To(MatchError(ContainSubstring("denied request: " + mayDelete + askForOwner)))
@@ -120,6 +147,16 @@ const (
 	// ofOne may decide about the owners of one Organization.
 	ofOne = "granter-of-one"
 )
+
+// byID is a manifest of emmy by her ID.
+func byID(role string) string {
+	return `{apiVersion: openai.rollcall.dev/v1alpha1, kind: OrgUser, metadata: {name: emmy}, spec: {userID: user-emmy, role: ` + role + `}}`
+}
+
+// nameless is a manifest of emmy whose name is made up.
+func nameless(role string) string {
+	return `{apiVersion: openai.rollcall.dev/v1alpha1, kind: OrgUser, metadata: {generateName: emmy-}, spec: {email: emmy@example.com, role: ` + role + `}}`
+}
 
 func patch(name, text, refusal string) attempt {
 	return attempt{arguments: "patch orguser " + name + " --type=merge -p " + text, refusal: refusal}

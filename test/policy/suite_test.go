@@ -26,6 +26,8 @@ const (
 	tenant = "tenant"
 	// granter has the same and grant-owner on the Organization default.
 	granter = "granter"
+	// manager is rollcall itself.
+	manager = "system:serviceaccount:" + system + ":" + account
 	// administrator is the one that made the control plane.
 	administrator = ""
 )
