@@ -49,7 +49,7 @@ differs from them.`,
 		Example: `  manager                                       # the current kubeconfig, logs for people
   manager --leader-elect --metrics-bind-address=:8443 --log-format=json
   manager --watch-namespaces=platform,research  # these two namespaces only`,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -72,6 +72,14 @@ differs from them.`,
 	command.Flags().AddGoFlagSet(kubeconfigFlags())
 	command.AddCommand(newExportCommand())
 	return command
+}
+
+// noArguments is cobra.NoArgs without repeating the argument, which may be a key that was meant for a flag.
+func noArguments(command *cobra.Command, arguments []string) error {
+	if len(arguments) > 0 {
+		return fmt.Errorf("%s takes flags only, and no other arguments; see %s --help", command.CommandPath(), command.CommandPath())
+	}
+	return nil
 }
 
 // stamped is the version that hack/image.sh and the Dockerfile build in; `go install` and `go build` leave it empty.

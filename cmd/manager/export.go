@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ It changes nothing, and needs no cluster. The key is read from a file, or from s
 stays out of the shell's history and the list of processes.`,
 		Example: `  manager export --admin-key-file KEY >people.yaml
   manager export --admin-key-file KEY --bindings=false      # a call for 100 people, none for each`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return e.run(command.Context(), command.InOrStdin(), command.OutOrStdout(), command.ErrOrStderr())
 		},
@@ -77,10 +78,13 @@ func (e *exporting) run(ctx context.Context, stdin io.Reader, to, progress io.Wr
 func (e *exporting) key(stdin io.Reader) (string, error) {
 	var key []byte
 	var err error
-	switch e.keyFile {
-	case "":
+	switch {
+	case strings.HasPrefix(e.keyFile, "sk-"):
+		// That no such file exists would be said with its name.
+		return "", errors.New("--admin-key-file takes the name of a file with the key, or -, not the key itself")
+	case e.keyFile == "":
 		return "", errors.New("--admin-key-file is missing: name a file with an admin key, or - for standard input")
-	case "-":
+	case e.keyFile == "-":
 		key, err = io.ReadAll(io.LimitReader(stdin, maxKeyFile))
 	default:
 		key, err = os.ReadFile(e.keyFile)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,23 +18,18 @@ import (
 // whoever can redirect the admin key may as well read it.
 const baseURLKey = "base-url"
 
-// credential is what a Secret holds. It is comparable, and prints without the key.
+// credential is what a Secret holds. It is comparable, and no way of formatting it, or what it is a field of,
+// shows the Secret's values: fmt goes past the methods of a field that is not exported, but follows no handle.
 type credential struct {
-	adminKey, baseURL string
+	adminKey, baseURL unique.Handle[string]
 	allowInsecure     bool
 	metrics           *openai.Metrics
 	label             string
 }
 
-// String keeps the key out of whatever prints a credential.
-func (c credential) String() string { return "credential for " + c.baseURL }
-
-// GoString keeps the key out of %#v.
-func (c credential) GoString() string { return c.String() }
-
 func (c credential) client(limiter *openai.Limiter) (*openai.Client, error) {
 	return openai.NewClient(openai.Config{
-		BaseURL: c.baseURL, AdminKey: c.adminKey, AllowInsecure: c.allowInsecure,
+		BaseURL: c.baseURL.Value(), AdminKey: c.adminKey.Value(), AllowInsecure: c.allowInsecure,
 		Limiter: limiter, Metrics: c.metrics, MetricsLabel: c.label,
 	})
 }
@@ -57,7 +53,7 @@ func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 		return credential{}, secretWithoutKey(org, secret)
 	}
 	return credential{
-		adminKey: key, baseURL: strings.TrimSpace(string(secret.Data[baseURLKey])),
+		adminKey: unique.Make(key), baseURL: unique.Make(strings.TrimSpace(string(secret.Data[baseURLKey]))),
 		allowInsecure: r.AllowInsecureBaseURL, metrics: r.Metrics, label: org.Namespace + "/" + org.Name,
 	}, nil
 }

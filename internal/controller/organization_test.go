@@ -72,9 +72,11 @@ var _ = Describe("An Organization", func() {
 		Entry("when it is missing", nil, waits, "SecretNotFound", `Secret "openai-admin-key", which spec.adminKeySecretRef.name names, is not in namespace`),
 		Entry("when it is empty", map[string]string{}, isStuck, "SecretInvalid", `Secret "openai-admin-key" has no admin key under "api-key", which spec.adminKeySecretRef.key names: it is empty`),
 		Entry("when the key is under another name", map[string]string{"token": "x"}, isStuck, "SecretInvalid", "its keys are token"),
+		Entry("when the admin key is a name, which is not repeated", map[string]string{"sk-admin-abcdefghijkl": "x"}, isStuck, "SecretInvalid", "which spec.adminKeySecretRef.key names: the name of one of its keys looks like an admin key, which belongs into the value; put"),
 		Entry("when the key is empty", map[string]string{"api-key": " \n"}, isStuck, "SecretInvalid", "that key is empty"),
 		Entry("when the key is no admin key", map[string]string{"api-key": "sk-proj-abcdefghijkl"}, isStuck, "SecretInvalid", "sk-admin-"),
 		Entry("when the address is no URL", map[string]string{"api-key": "sk-admin-abcdefghijkl", "base-url": "api.openai.com"}, isStuck, "SecretInvalid", "base-url"),
+		Entry("when the address has an admin key in it", map[string]string{"api-key": "sk-admin-abcdefghijkl", "base-url": "https://api.openai.com/sk-admin-abcdefghijkl/v1"}, isStuck, "SecretInvalid", "base-url in the Secret contains an admin key"),
 		Entry("when the address would send the key in the clear", map[string]string{"api-key": "sk-admin-abcdefghijkl", "base-url": "http://example.com/v1"}, isStuck, "SecretInvalid", "--allow-insecure-base-url"),
 		Entry("when the API refuses the key", map[string]string{"api-key": "sk-admin-of-somebody-else", "base-url": "URL"}, isStuck, "Unauthorized", `the API refused the admin key in Secret "openai-admin-key"`),
 	)

@@ -47,7 +47,7 @@ type Config struct {
 
 // String shows no key.
 func (c Config) String() string {
-	return fmt.Sprintf("openai.Config{BaseURL: %q, MetricsLabel: %q}", printableURL(c.BaseURL), c.MetricsLabel)
+	return fmt.Sprintf("openai.Config{BaseURL: %q, MetricsLabel: %q}", redactor(c.AdminKey)(printableURL(c.BaseURL)), c.MetricsLabel)
 }
 
 // Format shows no key, whatever the verb; %#v comes here too.

@@ -48,6 +48,9 @@ func checkBaseURL(raw string, allowInsecure bool) (*url.URL, error) {
 	case err != nil:
 		// url.Parse repeats its input, which might hold a password.
 		return nil, errors.New(field + "is not a URL; write it like " + DefaultBaseURL)
+	case strings.Contains(strings.ToLower(raw), adminKeyPrefix):
+		// It would be in the path of each request, and in the logs of each proxy.
+		return nil, errors.New(field + "contains an admin key; write it like " + DefaultBaseURL + ", and put the key into the Secret under its own name")
 	case base.User != nil:
 		return nil, errors.New(field + "contains a user name or password; remove it: the admin key alone authenticates")
 	case base.Scheme != "https" && base.Scheme != "http":

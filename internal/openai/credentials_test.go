@@ -68,6 +68,10 @@ func TestABaseURLIsCheckedAndItsFaultNamed(t *testing.T) {
 		{"https://api.openai.com/v1#hunter2", false, "contains a query or a fragment"},
 		{"https://api.openai.com/v1#", false, "contains a query or a fragment"},
 		{"https://user:hunter2@api.openai.com:port/", false, "is not a URL"},
+		{"https://api.openai.com/sk-admin-hunter2/v1", false, "contains an admin key"},
+		{"https://SK-ADMIN-hunter2/v1", false, "contains an admin key"},
+		{"https://sk-admin-hunter2@api.openai.com/v1", false, "contains an admin key"},
+		{"https://sk-proxy.example.com/v1", false, ""},
 	} {
 		_, err := NewClient(Config{BaseURL: test.url, AdminKey: testKey, AllowInsecure: test.insecure})
 		switch {

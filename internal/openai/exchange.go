@@ -70,7 +70,7 @@ func (x *exchange) wholeObject(response *http.Response) ([]byte, error) {
 	switch {
 	case err != nil:
 		e := x.answered("the answer broke off before its end")
-		e.cause = withoutContextError(err)
+		e.cause = x.inWords(err)
 		return nil, e
 	case int64(len(body)) > x.client.maxBody:
 		return nil, x.answered("the answer is longer than %d bytes", x.client.maxBody)
@@ -134,16 +134,22 @@ func (x *exchange) failure(caller, attempt context.Context, err error) error {
 		return &Error{Op: x.op, RequestID: x.requestID, Message: fmt.Sprintf("no whole answer within %s", x.client.timeout)}
 	case x.status != 0:
 		e := x.answered("the answer does not have the shape that the reference gives it")
-		e.cause = err
+		e.cause = x.inWords(err)
 		return e
 	}
-	return &Error{Op: x.op, Message: unanswered(err), cause: withoutContextError(withoutURL(err))}
+	return &Error{Op: x.op, Message: unanswered(err), cause: x.inWords(withoutURL(err))}
 }
 
 // answered is an error about an answer whose status was not an error.
 func (x *exchange) answered(format string, args ...any) *Error {
 	return &Error{Op: x.op, Status: x.status, RequestID: x.requestID, Message: fmt.Sprintf(format, args...)}
 }
+
+// inWords keeps the words of an error and not the error. The words may be the
+// server's: of a malformed answer, net/http repeats what is malformed. And an
+// error that claims to be a context's, as a dial's does that takes too long,
+// would pass for the end of the caller's own context.
+func (x *exchange) inWords(err error) error { return errors.New(x.client.redact(err.Error())) }
 
 func (x *exchange) noteOrganization(header http.Header) {
 	if id := x.client.redact(header.Get("Openai-Organization")); id != "" {

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -35,7 +38,7 @@ func secretIn(text string) bool {
 
 func TestNothingThatIsFormattedShowsTheKey(t *testing.T) {
 	config := Config{AdminKey: testKey, MetricsLabel: "team-a/default", BaseURL: "https://user:THEKEY@api.example/v1"}
-	if text := shown(config) + shown(&config) + shown(map[string]Config{"c": config}) + shown([]any{config}) + shown(struct{ C Config }{config}); secretIn(text) {
+	if text := shown(config) + shown(&config) + shown(map[string]Config{"c": config}) + shown([]any{config}) + shown(struct{ C Config }{config}) + shown(Config{AdminKey: testKey, BaseURL: "https://api.example/" + testKey}); secretIn(text) {
 		t.Errorf("Config shows the key:\n%s", text)
 	}
 	client, _ := newMemoryClient(t, answers(ok(userJSON)))
@@ -97,6 +100,77 @@ func TestAConnectionThatFailsDoesNotShowTheKeyOrTheAddressesAskedFor(t *testing.
 	}
 	if err == nil || secretIn(text) || strings.Contains(text, "ada") {
 		t.Errorf("shown:\n%s", text)
+	}
+}
+
+// A server, or a proxy before it, that answers in no HTTP has its words repeated by net/http.
+func TestAnAnswerThatIsNoHTTPDoesNotGetTheKeyIntoAnError(t *testing.T) {
+	for name, said := range map[string]string{
+		"in the status":           "HTTP/1.1 " + testKey + " OK\r\n\r\n",
+		"in the version":          testKey + " 200 OK\r\n\r\n",
+		"in a header":             "HTTP/1.1 200 OK\r\nBearer " + testKey + "\r\n\r\n",
+		"in the length":           "HTTP/1.1 200 OK\r\nContent-Length: " + testKey + "\r\n\r\n",
+		"in the encoding":         "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + testKey + "\r\n\r\n",
+		"in the length of a part": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + testKey + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newNetworkClient(t, func(w http.ResponseWriter, _ *http.Request) { say(t, w, said) })
+			_, err := client.GetUser(t.Context(), "user-1")
+			expectNoKeyIn(t, err)
+		})
+	}
+}
+
+func TestAProxyThatRefusesIsNotSentTheKeyAndGetsNoneIntoAnError(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("the proxy of an https address was sent the key")
+		}
+		say(t, w, "HTTP/1.1 407 wrong: Bearer "+testKey+"\r\n\r\n")
+	}))
+	t.Cleanup(proxy.Close)
+	address, err := url.Parse(strings.Replace(proxy.URL, "//", "//user:THEKEY@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := NewClient(Config{BaseURL: "https://api.example/v1", AdminKey: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, isTransport := client.http.Transport.(*http.Transport)
+	if !isTransport {
+		t.Fatalf("the transport is a %T", client.http.Transport)
+	}
+	transport.Proxy = http.ProxyURL(address)
+	_, err = client.GetUser(t.Context(), "user-1")
+	expectNoKeyIn(t, err)
+}
+
+// say answers in raw bytes.
+func say(t *testing.T, w http.ResponseWriter, text string) {
+	t.Helper()
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_, _ = io.WriteString(connection, text)
+	_ = connection.Close()
+}
+
+// expectNoKeyIn looks for the key in all that can be made of an error of this package, and of its causes.
+func expectNoKeyIn(t *testing.T, err error) {
+	t.Helper()
+	e, isOurs := AsError(err)
+	if !isOurs {
+		t.Fatalf("got %v", err)
+	}
+	text := shown(*e) + e.StableMessage()
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		text += shown(cause)
+	}
+	if secretIn(text) {
+		t.Errorf("the key is shown:\n%s", text)
 	}
 }
 

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -42,16 +41,6 @@ func unanswered(err error) string {
 func withoutURL(err error) error {
 	if at, ok := errors.AsType[*url.Error](err); ok {
 		return at.Err
-	}
-	return err
-}
-
-// withoutContextError keeps the words of an error that claims to be a
-// context's, as those of the net package do when a dial times out. Otherwise a
-// caller would take it for the end of its own context.
-func withoutContextError(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errors.New(err.Error())
 	}
 	return err
 }

@@ -111,6 +111,7 @@ var _ = Describe("rollcall", Ordered, func() {
 		Expect(older.tried()).To(Equal([]string{"POST /organization/users/user-grace"}))
 	})
 
+	echoStories()
 	secrecyStories()
 
 	It("needed no more rights than it has", func() {
