@@ -134,6 +134,10 @@ lint: ## Run golangci-lint.
 verify: ## Check that what is generated is up to date, formatted and tidy.
 	hack/verify.sh
 
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities that are called (REQUIRED=1: fail where their database is out of reach).
+	hack/vulncheck.sh $(if $(REQUIRED),--required)
+
 .PHONY: fuzz
 fuzz: ## Fuzz each fuzz target for a while (FUZZTIME=10s).
 	hack/fuzz.sh
