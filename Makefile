@@ -16,6 +16,12 @@ SEEDS ?= 20
 FROM ?= 0
 # Arguments of the manager for `make run`.
 ARGS ?=
+# The version that `make release` makes, such as v0.1.0.
+VERSION ?=
+# Where the released image is, without its tag.
+REPOSITORY ?= rollcall
+# Where `make release` writes.
+RELEASE ?= dist/release
 # From PATH, else the one that comes with the control plane for tests.
 KUBECTL ?= $(shell command -v kubectl || echo "$$(hack/controlplane.sh kubectl)/kubectl")
 export FUZZTIME
@@ -75,9 +81,13 @@ fmt: ## Format the Go code.
 image: ## Write the manager's image for amd64 and arm64 to dist/image (IMG=name:tag, VERSION=; PROGRAM=orgsim: the simulator's).
 	hack/image.sh "$(PROGRAM)" "$(IMG)" "$(IMAGES)"
 
+.PHONY: release
+release: ## Write all files of a release to dist/release: image, SBOM, install.yaml, chart, checksums (VERSION=v0.1.0 REPOSITORY=registry/rollcall).
+	hack/release.sh "$(VERSION)" "$(REPOSITORY)" "$(RELEASE)"
+
 .PHONY: clean
 clean: ## Remove what builds and tests left in the checkout.
-	rm -rf bin dist/image bench.json cover.out
+	rm -rf bin dist/image dist/release bench.json cover.out
 
 ##@ Checks
 
