@@ -137,8 +137,9 @@ vet: ## Run go vet.
 	go vet ./...
 
 .PHONY: lint
-lint: ## Run golangci-lint.
+lint: ## Run golangci-lint, and actionlint on the workflows.
 	$(call tool,golangci-lint) run
+	$(call tool,actionlint)
 
 .PHONY: verify
 verify: ## Check that what is generated is up to date, formatted and tidy.
