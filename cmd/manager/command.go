@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -53,6 +56,9 @@ differs from them.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return refuseDebugOfRequests(os.Getenv("GODEBUG"))
+		},
 		RunE: func(command *cobra.Command, _ []string) error {
 			return s.run(command.Context())
 		},
@@ -72,6 +78,15 @@ differs from them.`,
 	command.Flags().AddGoFlagSet(kubeconfigFlags())
 	command.AddCommand(newExportCommand())
 	return command
+}
+
+// refuseDebugOfRequests refuses the one setting of Go's that would write the headers and bodies of HTTP/2 requests,
+// the admin key among them, to the log.
+func refuseDebugOfRequests(godebug string) error {
+	if strings.Contains(godebug, "http2debug") {
+		return errors.New("GODEBUG has http2debug, which would write admin keys to the log; take it out")
+	}
+	return nil
 }
 
 // noArguments is cobra.NoArgs without repeating the argument, which may be a key that was meant for a flag.

@@ -59,6 +59,24 @@ func TestExport(t *testing.T) {
 	}
 }
 
+func TestNoRequestIsMadeWhileGoWouldLogItsHeaders(t *testing.T) {
+	organization := openaitest.NewServer()
+	t.Cleanup(organization.Close)
+	t.Setenv("GODEBUG", "madvdontneed=1,http2debug=2")
+	_, _, err := runExport(t, organization.AdminKey(), "--admin-key-file=-", "--base-url="+organization.URL())
+	if err == nil || !strings.Contains(err.Error(), "GODEBUG has http2debug") {
+		t.Errorf("got %v", err)
+	}
+	command := newCommand()
+	command.SetArgs([]string{"--kubeconfig=/nowhere"})
+	if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "GODEBUG has http2debug") {
+		t.Errorf("the manager: %v", err)
+	}
+	if calls := organization.Journal(); len(calls) > 0 {
+		t.Errorf("it called %v", calls)
+	}
+}
+
 func TestExportSaysWhatIsWrongAndWritesNoPartOfAnOrganization(t *testing.T) {
 	organization := openaitest.NewServer()
 	t.Cleanup(organization.Close)
