@@ -87,7 +87,7 @@ func secretWithoutKey(org *v1alpha1.Organization, secret *corev1.Secret) error {
 		}
 		slices.Sort(keys)
 		found = "its keys are " + strings.Join(keys, ", ")
-		if strings.Contains(found, "sk-") {
+		if slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "sk-") }) {
 			// Somebody took a key's name for its value.
 			found = "the name of one of its keys looks like an admin key, which belongs into the value"
 		}
