@@ -141,6 +141,8 @@ var _ = Describe("rollcall", Ordered, func() {
 		running.kill()
 		forgetLease(ctx)
 		kubectl(ctx, "delete", "-k", root+"/config/crd", "--wait=false")
+		// Nothing holds the Organizations: their kind is gone when the manager comes back.
+		kubectl(ctx, "wait", "--for=delete", "crd/organizations.openai.rollcall.dev", "--timeout=60s")
 		startManager(ctx)
 		kubectl(ctx, "wait", "--for=delete", "crd/orgusers.openai.rollcall.dev", "crd/orguserrolebindings.openai.rollcall.dev", "--timeout=90s")
 		Expect(other.people()).To(HaveLen(5))
