@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,7 @@ type Options struct {
 // SetupWithManager adds all controllers to the manager.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
+		return fmt.Errorf("rollcall's kinds cannot be read: %w; if they are not installed yet: kubectl apply -k config/crd", err)
 	}
 	connections := NewConnections(time.Now)
 	if options.Metrics != nil {

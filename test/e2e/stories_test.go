@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
 
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
@@ -151,6 +153,12 @@ var _ = Describe("rollcall", Ordered, func() {
 		By("uninstalling the rest")
 		kubectl(ctx, "delete", "-k", root+"/config/default", "--ignore-not-found", "--timeout=60s")
 		Expect(other.people()).To(HaveLen(5))
+
+		By("starting where there are no kinds")
+		session, err := gexec.Start(exec.Command(program, "--kubeconfig="+plane.Kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0"), GinkgoWriter, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(session).Should(gexec.Exit(1))
+		Expect(session.Err).To(gbytes.Say("rollcall's kinds cannot be read: .*; if they are not installed yet: kubectl apply -k config/crd"))
 		Expect(slices.Concat(t.tried(), other.tried())).To(HaveEach(HavePrefix("POST ")), "nobody and nothing was taken away")
 	})
 
