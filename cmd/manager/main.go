@@ -13,7 +13,7 @@ func main() {
 	// Most of what a resync allocates is dead when it ends. Collecting earlier costs little and keeps the
 	// manager small; GOGC still has the last word.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(30)
 	}
 	if err := newCommand().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
