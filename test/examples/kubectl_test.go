@@ -7,23 +7,13 @@ import (
 
 var _ = Describe("The examples for kubectl", func() {
 	It("make plain manifests true", func(ctx SpecContext) {
-		c := newCluster(ctx)
-		c.install(ctx)
-		c.kubectl(ctx, "create", "namespace", "openai")
-		c.secret(ctx, "openai", "openai-admin-key", "api-key")
-		c.kubectl(ctx, "apply", "-n", "openai", "-f", root+"/examples/plain")
-		c.ready(ctx, "openai")
+		c := newClusterWith(ctx, "-f", root+"/examples/plain")
 		Expect(c.people()).To(And(HaveKeyWithValue("ada.lovelace", "owner usage-viewer"),
 			HaveKeyWithValue("grace.hopper", "reader"), HaveKeyWithValue("alan.turing", "reader usage-viewer")))
 	})
 
 	It("make a component for each team true, and take a team away without its colleagues' roles", func(ctx SpecContext) {
-		c := newCluster(ctx)
-		c.install(ctx)
-		c.kubectl(ctx, "create", "namespace", "openai")
-		c.secret(ctx, "openai", "openai-admin-key", "api-key")
-		c.kubectl(ctx, "apply", "-k", root+"/examples/kustomize")
-		c.ready(ctx, "openai")
+		c := newClusterWith(ctx, "-k", root+"/examples/kustomize")
 		expectTeams(c)
 
 		By("deleting the team research, whose two people are as many as the guard lets go")

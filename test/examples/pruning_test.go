@@ -9,12 +9,7 @@ import (
 
 var _ = Describe("A commit that deletes everything", func() {
 	It("removes no more people than the guard allows, no owner, and leaves nothing hanging", func(ctx SpecContext) {
-		c := newCluster(ctx)
-		c.install(ctx)
-		c.kubectl(ctx, "create", "namespace", "openai")
-		c.secret(ctx, "openai", "openai-admin-key", "api-key")
-		c.kubectl(ctx, "apply", "-k", root+"/examples/kustomize")
-		c.ready(ctx, "openai")
+		c := newClusterWith(ctx, "-k", root+"/examples/kustomize")
 		before := c.people()
 
 		By("deleting in the order in which Flux does: the Organization last")
@@ -27,12 +22,7 @@ var _ = Describe("A commit that deletes everything", func() {
 	})
 
 	It("keeps whom the guard holds until the commit is taken back and the objects are retained", func(ctx SpecContext) {
-		c := newCluster(ctx)
-		c.install(ctx)
-		c.kubectl(ctx, "create", "namespace", "openai")
-		c.secret(ctx, "openai", "openai-admin-key", "api-key")
-		c.kubectl(ctx, "apply", "-k", root+"/examples/kustomize")
-		c.ready(ctx, "openai")
+		c := newClusterWith(ctx, "-k", root+"/examples/kustomize")
 		before := c.people()
 		c.kubectl(ctx, "delete", "orguser", "--all", "-n", "openai", "--wait=false")
 		// Not kubectl wait: it fails where an object goes while it waits, as the two do whom the guard lets go.

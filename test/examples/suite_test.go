@@ -60,6 +60,18 @@ func newCluster(ctx context.Context) *cluster {
 	return &cluster{plane, organization}
 }
 
+// newClusterWith is a cluster with rollcall, to which manifests were applied and in which they have come true.
+func newClusterWith(ctx context.Context, manifests ...string) *cluster {
+	GinkgoHelper()
+	c := newCluster(ctx)
+	c.install(ctx)
+	c.kubectl(ctx, "create", "namespace", "openai")
+	c.secret(ctx, "openai", "openai-admin-key", "api-key")
+	c.kubectl(ctx, append([]string{"apply", "--namespace=openai"}, manifests...)...)
+	c.ready(ctx, "openai")
+	return c
+}
+
 // install installs config/default and starts the manager.
 func (c *cluster) install(ctx context.Context) {
 	GinkgoHelper()
