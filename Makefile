@@ -9,7 +9,7 @@ IMG ?= rollcall$(if $(filter orgsim,$(PROGRAM)),-orgsim):dev
 # Where `make image` writes.
 IMAGES ?= dist/image
 # How long `make fuzz` tries each fuzz target.
-FUZZTIME ?= 10s
+FUZZTIME ?= 300000x
 # How many random histories `make soak` tries.
 SEEDS ?= 20
 # The seed of the first of them, to try one again that a failure named; 0: a random one.
@@ -150,7 +150,7 @@ vulncheck: ## Look for known vulnerabilities that are called (REQUIRED=1: fail w
 	hack/vulncheck.sh $(if $(REQUIRED),--required)
 
 .PHONY: fuzz
-fuzz: ## Fuzz each fuzz target for a while (FUZZTIME=10s).
+fuzz: ## Fuzz each fuzz target so many times (FUZZTIME=300000x).
 	hack/fuzz.sh
 
 .PHONY: bench

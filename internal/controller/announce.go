@@ -39,8 +39,8 @@ func worthTelling(reason string) bool {
 	return true
 }
 
-// maxNote is one less than the 1,024 bytes that the API server takes, and the dots of a cut.
-const maxNote = 1020
+// maxNote is what the API server takes, 1,024 bytes, less the dots of a cut.
+const maxNote = 1024 - len("...")
 
 // brief cuts the notes of events: one that is too long would be lost.
 type brief struct{ events.EventRecorder }

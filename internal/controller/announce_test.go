@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -53,6 +54,49 @@ var _ = Describe("The events of an object", func() {
 			"InSync: the organization was read whole: 2 users, 1 of them owners",
 		))
 		Expect(w.events(user)).To(HaveExactElements("Updated: updated ada@example.com: technicalLevel from none to \"expert\""))
+	})
+
+	It("tell of a deletion that waits, and how it ended", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Status: http.StatusForbidden})
+		w.delete(user)
+		w.expectStalled(user, "Rejected", "the removal of grace@example.com waits")
+		w.sim.ClearFaults()
+		w.resync()
+		w.expectGone(user)
+		Eventually(w.events).WithArguments(user).Should(HaveExactElements(
+			HavePrefix("Rejected: the removal of grace@example.com waits: the API refused the change"),
+			HavePrefix("Removed: removed grace@example.com"),
+		))
+	})
+
+	It("tell what a binding lacked, in a deletion too", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		binding := w.binding("viewers", "viewer")
+		binding.Spec.Subjects = []v1alpha1.Subject{{OrgUser: "grace"}}
+		w.resync()
+		w.create(binding)
+		w.expectStalled(binding, "Conflict", `no OrgUser "grace"`)
+		w.create(w.orgUser("grace"))
+		w.expectReady(binding)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Status: http.StatusForbidden})
+		w.delete(binding)
+		w.expectStalled(binding, "Rejected", "taking the role away waits")
+		w.sim.ClearFaults()
+		w.resync()
+		w.expectGone(binding)
+		Eventually(w.events).WithArguments(binding).Should(HaveExactElements(
+			HavePrefix("Conflict: 0/1 of the subjects have the role"),
+			HavePrefix("Assigned: assigned role viewer to "),
+			"InSync: every subject has the role",
+			HavePrefix("Rejected: taking the role away waits: "),
+			HavePrefix("Unassigned: unassigned role viewer from "),
+			HavePrefix("Released: "),
+		))
 	})
 
 	It("tell of each user from whom an undeclared role was taken, also where several were at once", func(ctx context.Context) {

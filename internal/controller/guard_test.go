@@ -121,6 +121,7 @@ var _ = Describe("The guard", func() {
 			"at most 2 of the users are removed in 1h; goes on by itself in the next window, or raise maxRemovals. To let the object go")
 		Expect(users[2].Status.Plan).To(Equal([]string{"remove user-0002@example.com from the organization"}))
 		w.expectEvent(users[2], "Held", "would be removal 3 of at most 2 in 1h; next at ")
+		Expect(w.events(users[2])).To(HaveLen(1), "it is told once")
 		Expect(w.people()).To(HaveLen(4))
 		Expect(w.removals()).To(Equal(2))
 		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(3)) })

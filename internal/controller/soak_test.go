@@ -36,7 +36,7 @@ func soakSeeds() []uint64 {
 
 const (
 	soakPeople    = 12
-	soakSteps     = 70 // of a history, besides its scenes
+	soakSteps     = 100 // of a history, besides its scenes
 	soakBurst     = 6
 	soakMinOwners = 2
 )

@@ -110,10 +110,9 @@ func newReader(ctx context.Context, installed bool) *reader {
 	Expect(r.run(ctx, `kubectl apply -k config/default
 		kubectl wait --for=condition=Established crd --all --timeout=60s
 		kubectl create secret generic openai-admin-key --from-file=api-key="$KEY_FILE" --from-literal=base-url="$BASE_URL"`)).To(Succeed())
-	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, "rollcall-system", "rollcall-controller-manager")
+	command, err := plane.Manager(ctx, manager)
 	Expect(err).NotTo(HaveOccurred())
-	session, err := gexec.Start(exec.Command(manager, "--leader-elect=false", "--kubeconfig="+kubeconfig,
-		"--health-probe-bind-address=0", "--metrics-bind-address=0"), GinkgoWriter, GinkgoWriter)
+	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { session.Kill().Wait("30s") })
 	r.environment = append(r.environment, fmt.Sprintf("MANAGER_PID=%d", session.Command.Process.Pid))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,10 +82,9 @@ func (c *cluster) install(ctx context.Context) {
 func (c *cluster) startManager(ctx context.Context) {
 	GinkgoHelper()
 	c.kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, "rollcall-system", "rollcall-controller-manager")
+	command, err := c.Manager(ctx, manager)
 	Expect(err).NotTo(HaveOccurred())
-	session, err := gexec.Start(exec.Command(manager, "--leader-elect=false", "--kubeconfig="+kubeconfig,
-		"--health-probe-bind-address=0", "--metrics-bind-address=0"), GinkgoWriter, GinkgoWriter)
+	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { session.Terminate().Wait("30s") })
 }

@@ -5,7 +5,6 @@ package policy_test
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -75,10 +74,9 @@ func startManager(ctx context.Context) {
 	program, err := gexec.Build("github.com/rollcall-dev/rollcall/cmd/manager")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
-	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, system, account)
+	command, err := plane.Manager(ctx, program)
 	Expect(err).NotTo(HaveOccurred())
-	session, err := gexec.Start(exec.Command(program, "--leader-elect=false", "--kubeconfig="+kubeconfig,
-		"--health-probe-bind-address=0", "--metrics-bind-address=0"), GinkgoWriter, GinkgoWriter)
+	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { session.Terminate().Wait("30s") })
 }
