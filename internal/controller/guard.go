@@ -78,7 +78,7 @@ func (g gate) ask(ctx context.Context, conn *connection, about client.Object, st
 // hold tells of the numbers, which change, in an event; the fact, which is shown in a condition, has the rule.
 func (g gate) hold(about client.Object, held *fact, numbers string) error {
 	if !heldAlready(about) {
-		g.Events.Eventf(about, nil, "Warning", v1alpha1.ReasonHeld, "Guard", "%s: %s", held.message, numbers)
+		g.Events.Eventf(about, nil, "Warning", v1alpha1.ReasonHeld, "Guard", "%s. It %s", held.message, numbers)
 	}
 	return held
 }
