@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -30,7 +29,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 		return ctrl.Result{}, nil
 	}
 	if result.state != keep {
-		result.message = fmt.Sprintf("taking the role away waits: %s. To let the object go and leave the assignments, set spec.deletionPolicy to Retain", result.message)
+		result.message = withRetain("taking the role away waits: "+result.message, "the assignments")
 	}
 	setBindingStatus(binding, seen, nil, result)
 	if err := r.patchStatus(ctx, before, binding); err != nil {

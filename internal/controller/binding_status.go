@@ -44,12 +44,25 @@ func bindingOutcome(seen observedBinding, made progress, err error) outcome {
 		all.result.RequeueAfter = 0 // the workqueue's backoff decides
 	}
 	if all.state != ready {
-		all.message = fmt.Sprintf("%s of the subjects have the role", countAssigned(seen))
-		if len(lacking) > 0 {
-			all.message += "; " + firstOf(lacking, 3, "; ")
-		}
+		all.message = lackingMessage(seen, lacking)
 	}
 	return all
+}
+
+// lackingMessage words how far the binding has come and what each subject lacks. In a deletion no subject is to
+// have the role any more, so that none is counted.
+func lackingMessage(seen observedBinding, lacking []string) string {
+	var words []string
+	if has, named := assigned(seen); named > 0 {
+		words = append(words, fmt.Sprintf("%d/%d of the subjects have the role", has, named))
+	}
+	if len(lacking) > 0 {
+		words = append(words, firstOf(lacking, 3, "; "))
+	}
+	if len(words) == 0 {
+		return atWork
+	}
+	return strings.Join(words, "; ")
 }
 
 // urgency ranks outcomes: the highest among the subjects is the binding's.
@@ -75,8 +88,8 @@ func firstOf(words []string, most int, separator string) string {
 	return fmt.Sprintf("%s%sand %d more", strings.Join(words[:most], separator), separator, len(words)-most)
 }
 
-func countAssigned(seen observedBinding) string {
-	has, named := 0, 0
+// assigned counts the subjects that have the role, of those that are named in the spec.
+func assigned(seen observedBinding) (has, named int) {
 	for _, s := range seen.subjects {
 		if s.released {
 			continue
@@ -86,7 +99,7 @@ func countAssigned(seen observedBinding) string {
 			has++
 		}
 	}
-	return fmt.Sprintf("%d/%d", has, named)
+	return has, named
 }
 
 // setBindingStatus writes down who has the role and what the reconcile came to. left are the steps that are
@@ -101,7 +114,8 @@ func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen observedBinding
 	}
 	if seen.subjects != nil || o.state == ready {
 		status.Subjects = lines(seen.subjects)
-		status.Assigned = countAssigned(seen)
+		has, named := assigned(seen)
+		status.Assigned = fmt.Sprintf("%d/%d", has, named)
 	}
 	if o.state == keep {
 		return

@@ -35,7 +35,7 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 	if result.reason != v1alpha1.ReasonHeld {
 		result.message = fmt.Sprintf("the removal of %s waits: %s", who(user), result.message)
 	}
-	result.message += ". To let the object go and leave the person in the organization, set spec.deletionPolicy to Retain"
+	result.message = withRetain(result.message, "the person in the organization")
 	setOrgUserStatus(user, member{}, left, result)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err

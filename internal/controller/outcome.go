@@ -39,6 +39,9 @@ var errAsItWas = errors.New("the organization has not been read yet")
 // errMoreToDo: the pass ended before the work did.
 var errMoreToDo = errors.New("more to do")
 
+// atWork is the message of an object whose next pass follows at once.
+const atWork = "at work"
+
 // outcomeOf is the one table from error to condition and requeue. A stalled object is tried again when its
 // spec changes and at each resync.
 func outcomeOf(err error, whenReady string) outcome {
@@ -51,7 +54,7 @@ func outcomeOf(err error, whenReady string) outcome {
 	case errors.Is(err, errAsItWas), errors.Is(err, context.Canceled):
 		return outcome{state: keep}
 	case errors.Is(err, errMoreToDo):
-		return outcome{state: waiting, reason: v1alpha1.ReasonProgressing, message: "at work", result: ctrl.Result{RequeueAfter: time.Millisecond}}
+		return outcome{state: waiting, reason: v1alpha1.ReasonProgressing, message: atWork, result: ctrl.Result{RequeueAfter: time.Millisecond}}
 	case apierrors.IsConflict(err):
 		return outcome{state: keep, err: err}
 	case openai.IsRateLimited(err):
