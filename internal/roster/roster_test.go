@@ -360,6 +360,21 @@ func TestAfterALostAnswerTheUserIsLookedAtOnce(t *testing.T) {
 	f.expect("gone", []openai.User(nil), f.find(IDKey(grace.ID)))
 }
 
+func TestAnAnswerThatIsLostDuringAReadingLeavesItsDoubt(t *testing.T) {
+	f := newFixture(t, ada, grace)
+	f.read()
+	f.world.during = func(call string) {
+		if call == "list" {
+			f.Doubt(grace.ID)
+		}
+	}
+	f.read()
+	f.world.during = nil
+	f.world.made()
+	f.expect("looked at", []openai.User{grace}, f.find(EmailKey(grace.Email)))
+	f.expect("calls", []string{"get user-grace"}, f.world.made())
+}
+
 func TestAReadingThatIsYoungEnoughServesAll(t *testing.T) {
 	f := newFixture(t, ada)
 	f.read()

@@ -151,5 +151,6 @@ func (r *Roster) Drop(id string) {
 func (r *Roster) Doubt(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.touch(id) // a reading under way may have seen the user before the change
 	r.doubted[id] = true
 }
