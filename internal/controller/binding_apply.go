@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -44,7 +47,7 @@ func (r *OrgUserRoleBindingReconciler) converge(ctx context.Context, binding, be
 	if err := r.noteAhead(ctx, binding, before, seen, steps); err != nil {
 		return progress{}, err
 	}
-	done, err := r.apply(ctx, seen, steps)
+	done, err := r.apply(ctx, binding, seen, steps)
 	return progress{done: done}, err
 }
 
@@ -66,7 +69,7 @@ func (r *OrgUserRoleBindingReconciler) noteAhead(ctx context.Context, binding, b
 	return nil
 }
 
-func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, seen observedBinding, steps []plan.Step) ([]plan.Step, error) {
+func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding, seen observedBinding, steps []plan.Step) ([]plan.Step, error) {
 	made := make([]bool, len(steps))
 	order := make([]int, len(steps))
 	for i := range order {
@@ -74,7 +77,10 @@ func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, seen observedB
 	}
 	atOnce(order, func(i int) {
 		step := steps[i]
-		holding, err := r.make(ctx, seen.conn, step)
+		holding, err := plan.Holding(""), r.standsAs(ctx, seen.conn, binding)
+		if err == nil {
+			holding, err = r.make(ctx, seen.conn, step)
+		}
 		made[i] = err == nil && holding != plan.Inherited
 		seen.each(step.UserID, func(s *subject) { s.holding, s.err = holding, err })
 	})
@@ -86,6 +92,27 @@ func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, seen observedB
 		}
 	}
 	return done, seen.refused(r.Connections)
+}
+
+// standsAs is asked before each step, since many steps take their time: errAsItWas says that the binding was changed
+// or paused meanwhile, or its Organization was. The pass after this one takes it from there.
+func (r *OrgUserRoleBindingReconciler) standsAs(ctx context.Context, conn *connection, binding *v1alpha1.OrgUserRoleBinding) error {
+	current, org := &v1alpha1.OrgUserRoleBinding{}, &v1alpha1.Organization{}
+	for _, object := range []client.Object{current, org} {
+		name := conn.object
+		if object == current {
+			name = client.ObjectKeyFromObject(binding)
+		}
+		if err := r.Get(ctx, name, object); apierrors.IsNotFound(err) {
+			return errAsItWas
+		} else if err != nil {
+			return err
+		}
+	}
+	if current.Generation != binding.Generation || paused(current) || paused(org) || org.Spec.Mode == v1alpha1.ModeObserve {
+		return errAsItWas
+	}
+	return nil
 }
 
 // make makes one step and returns how the user has the role afterwards.

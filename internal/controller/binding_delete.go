@@ -66,7 +66,7 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 	if err := r.observeHoldings(ctx, seen); err != nil {
 		return seen, made, farewell{}, err
 	}
-	// The look at the surroundings comes last: between it and the calls nothing else is waited for.
+	// The look at the surroundings comes last. Each call asks once more whether the binding still stands as it did.
 	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
 		return observedBinding{}, made, retainedAssignments(going.why).in(going), err
 	}

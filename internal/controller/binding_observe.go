@@ -43,7 +43,7 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 		return observedBinding{}, err
 	}
 	seen := observedBinding{conn: conn}
-	if seen.role, err = r.resolveRole(ctx, conn, binding.Spec.RoleRef); err != nil {
+	if seen.role, err = r.resolveRole(ctx, conn, binding); err != nil {
 		return observedBinding{}, err
 	}
 	var keys []roster.Key
@@ -70,7 +70,8 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 
 // resolveRole finds the one role that the reference means. Predefined roles are refused: they follow
 // spec.role of the OrgUser and could be given here but never taken.
-func (r *OrgUserRoleBindingReconciler) resolveRole(ctx context.Context, conn *connection, ref v1alpha1.RoleReference) (plan.Role, error) {
+func (r *OrgUserRoleBindingReconciler) resolveRole(ctx context.Context, conn *connection, binding *v1alpha1.OrgUserRoleBinding) (plan.Role, error) {
+	ref := binding.Spec.RoleRef
 	begun := r.Connections.now()
 	roles, err := conn.roster.Roles(ctx, conn.api, conn.roster.ReadAt())
 	matches := matching(roles, ref)
@@ -90,6 +91,13 @@ func (r *OrgUserRoleBindingReconciler) resolveRole(ctx context.Context, conn *co
 			len(matches), ref.Name, join(matches, func(role openai.Role) string { return role.ID })))
 	case matches[0].Predefined:
 		return plan.Role{}, invalidRole(fmt.Sprintf("role %q is predefined and cannot be bound; set spec.role on the OrgUsers instead", matches[0].Name))
+	}
+	// Those who have the role that the name meant before are to lose it, which only a deletion does.
+	for _, role := range roles {
+		if before := binding.Status.RoleID; ref.ID == "" && role.ID == before && matches[0].ID != before {
+			return plan.Role{}, invalidRole(fmt.Sprintf("spec.roleRef.name %q meant role %s, which is called %q now, and means role %s now; "+
+				"delete this binding, which takes %s away, and create it anew", ref.Name, before, role.Name, matches[0].ID, before))
+		}
 	}
 	return plan.Role{ID: matches[0].ID, Name: matches[0].Name}, nil
 }
@@ -224,15 +232,27 @@ func (r *OrgUserRoleBindingReconciler) declaredElsewhere(ctx context.Context, co
 	for _, user := range conn.roster.Known(keys[0]) {
 		keys = roster.Keys(user)
 	}
-	others, err := finder{r.Client}.bindingsOf(ctx, r.Connections.Siblings(conn), keys)
+	find := finder{r.Client}
+	siblings, err := find.siblings(ctx, r.Connections, conn)
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(others, func(other *v1alpha1.OrgUserRoleBinding) bool {
-		ref := other.Spec.RoleRef
-		return other.UID != binding.UID && other.DeletionTimestamp.IsZero() &&
-			(ref.ID == role.ID || ref.ID == "" && ref.Name == role.Name)
-	}), nil
+	others, err := find.bindingsOf(ctx, siblings, keys)
+	if err != nil {
+		return false, err
+	}
+	others = slices.DeleteFunc(others, func(other *v1alpha1.OrgUserRoleBinding) bool {
+		return other.UID == binding.UID || !other.DeletionTimestamp.IsZero()
+	})
+	return givenByAny(others, role), nil
+}
+
+// givenByAny says whether one of the bindings gives the role: by its ID, or by the name that it has or had.
+func givenByAny(bindings []*v1alpha1.OrgUserRoleBinding, role plan.Role) bool {
+	return slices.ContainsFunc(bindings, func(binding *v1alpha1.OrgUserRoleBinding) bool {
+		ref := binding.Spec.RoleRef
+		return ref.ID == role.ID || ref.ID == "" && (ref.Name == role.Name || binding.Status.RoleID == role.ID)
+	})
 }
 
 // observeHoldings fills in how each user has the role, or why that is not known. At most callsPerPass users

@@ -3,6 +3,8 @@ package controller_test
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -175,6 +177,71 @@ var _ = Describe("An OrgUserRoleBinding", func() {
 		w.resync()
 		w.expectReady(binding)
 		Expect(w.holders("auditor")).To(ConsistOf("ada@example.com"))
+	})
+
+	It("does not go over to another role that gets the name, and a deletion takes away the one that it gave", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(binding)
+		before := w.roleID("viewer")
+		w.sim.AddRole(openaitest.Role{ID: before, Name: "old-viewer"})
+		w.resync()
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		w.resync()
+		w.expectStalled(binding, "InvalidRole", `spec.roleRef.name "viewer" meant role `+before+`, which is called "old-viewer" now, and means role `+w.roleID("viewer")+" now; delete this binding")
+		Expect(w.holders("old-viewer")).To(ConsistOf("ada@example.com"))
+		w.delete(binding)
+		w.expectGone(binding)
+		Expect(w.holders("old-viewer")).To(BeEmpty())
+		Expect(w.holders("viewer")).To(BeEmpty())
+	})
+
+	It("stops between two calls when it is paused", func(ctx context.Context) {
+		people, names := numberedPeople(60, "reader")
+		w := newWorld(ctx, append(people, ada)...)
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		binding := w.binding("viewers", "viewer")
+		for _, name := range names {
+			binding.Spec.Subjects = append(binding.Spec.Subjects, v1alpha1.Subject{Email: name + "@example.com"})
+		}
+		w.sim.SetLatency(50 * time.Millisecond)
+		var once sync.Once
+		w.sim.During(func(call openaitest.Call) {
+			if call.Method == http.MethodPost {
+				once.Do(func() {
+					edit(w, w.binding("viewers", "viewer"), func(binding *v1alpha1.OrgUserRoleBinding) {
+						binding.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"}
+					})
+				})
+			}
+		})
+		w.resync()
+		w.create(binding)
+		w.expectStalled(binding, "Paused", "")
+		w.quiet()
+		Expect(len(w.mutationsTried())).To(And(BeNumerically(">", 0), BeNumerically("<", 50)))
+		edit(w, binding, func(binding *v1alpha1.OrgUserRoleBinding) { binding.Annotations = nil })
+		w.expectReady(binding)
+		Expect(w.holders("viewer")).To(HaveLen(60))
+	})
+
+	It("is told of what was changed by hand for one user though the list of another fails again and again", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada", "grace")
+		w.create(binding)
+		w.expectReady(binding)
+		first, last := w.member("ada@example.com").ID, w.member("grace@example.com").ID
+		if last < first {
+			first, last = last, first
+		}
+		for _, status := range []int{http.StatusForbidden, http.StatusInternalServerError} {
+			w.sim.Fail(openaitest.Fault{Method: http.MethodGet, Path: "/organization/users/" + first + "/roles", Status: status})
+			w.sim.UnassignRole(last, w.roleID("viewer"))
+			w.resync()
+			Eventually(w.holders).WithArguments("viewer").Should(HaveLen(2))
+			w.sim.ClearFaults()
+		}
 	})
 
 	It("asks for the ID when the name matches several roles", func(ctx context.Context) {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -31,14 +32,6 @@ func backoff() workqueue.TypedRateLimiter[reconcile.Request] {
 // the generation.
 func specChanges() builder.ForOption {
 	return builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, annotationChanges(v1alpha1.PausedAnnotation)))
-}
-
-func deletionsOnly() builder.WatchesOption {
-	return builder.WithPredicates(predicate.Funcs{
-		CreateFunc:  func(event.CreateEvent) bool { return false },
-		UpdateFunc:  func(event.UpdateEvent) bool { return false },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	})
 }
 
 func comingsAndGoings() builder.WatchesOption {
@@ -128,8 +121,8 @@ func namesOf[T client.Object](objects []T) []types.NamespacedName {
 	return names
 }
 
-// heirs has the OrgUsers of the same person looked at when one of them goes: the next takes over.
-func heirs(connections *Connections, find finder) handler.EventHandler {
+// rivalsOf has the other OrgUsers of the same person looked at when one comes or goes: one of them acts.
+func rivalsOf(connections *Connections, find finder) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		user, ok := object.(*v1alpha1.OrgUser)
 		if !ok {
@@ -138,7 +131,12 @@ func heirs(connections *Connections, find finder) handler.EventHandler {
 		keys := []roster.Key{personOf(user)}
 		organizations := []types.NamespacedName{organizationOf(user)}
 		if conn, ok := connections.For(organizations[0]); ok {
-			organizations = connections.Siblings(conn)
+			siblings, err := find.siblings(ctx, connections, conn)
+			if err != nil {
+				log.FromContext(ctx).Error(err, "cannot tell which OrgUsers declare the same person; the next resync will", "orgUser", client.ObjectKeyFromObject(user))
+				return nil
+			}
+			organizations = siblings
 			for _, known := range conn.roster.Known(keys[0]) {
 				keys = roster.Keys(known)
 			}
@@ -147,6 +145,7 @@ func heirs(connections *Connections, find finder) handler.EventHandler {
 		if err != nil {
 			log.FromContext(ctx).Error(err, "cannot tell which OrgUsers declare the same person; the next resync will", "orgUser", client.ObjectKeyFromObject(user))
 		}
+		users = slices.DeleteFunc(users, func(other *v1alpha1.OrgUser) bool { return other.UID == user.UID })
 		return requestsFor(namesOf(users))
 	})
 }

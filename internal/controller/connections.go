@@ -45,10 +45,13 @@ type connection struct {
 	terms
 	nextReading time.Time // zero: now
 	observeOnly bool      // the mode, as an object's reconcile found it
-	// sighted counts the whole readings in a row that found a step to be due for what is undeclared.
-	sighted map[plan.Target]int
-	changed bool // the terms changed: all objects are to be looked at
-	ready   bool // read whole, and the key was not refused since
+	// sighted counts the whole readings in a row that found a step to be due for what is undeclared, up to the
+	// reading that began at sightedAt.
+	sighted   map[plan.Target]int
+	sightedAt time.Time
+	refusedAt time.Time
+	changed   bool // the terms changed: all objects are to be looked at
+	ready     bool // read whole, and the key was not refused since
 }
 
 // Event tells a controller which of an Organization's objects to look at.
@@ -163,7 +166,7 @@ func (c *Connections) Connect(object types.NamespacedName, cred credential, t te
 
 func (c *Connections) sharedBy(cred credential) *organization {
 	for _, conn := range c.byObject {
-		if conn.credential == cred {
+		if conn.credential.sameKey(cred) {
 			return conn.organization
 		}
 	}
@@ -262,20 +265,26 @@ func (c *Connections) Announce(object types.NamespacedName) {
 }
 
 // Refuse notes that the API refused the key, so that nobody uses it until the Organization controller has
-// looked at the Secret and the API again. One look serves all who were refused.
+// looked at the Secret and the API again. One look serves all who were refused; it is made at once, but for a key
+// that was refused a moment ago and found good since.
 func (c *Connections) Refuse(refused *connection) {
 	c.mu.Lock()
-	var objects []types.NamespacedName
+	objects, now := map[types.NamespacedName]time.Duration{}, c.now()
 	for object, conn := range c.byObject {
-		if conn.credential == refused.credential && conn.ready {
+		if conn.credential.sameKey(refused.credential) && conn.ready {
 			conn.ready = false
-			objects = append(objects, object)
+			objects[object] = 0
+			if now.Sub(conn.refusedAt) < 2*secretPoll {
+				// The key may read but not change: looking at once would find it good, and go round for ever.
+				objects[object] = secretPoll
+			}
+			conn.refusedAt = now
 		}
 	}
 	look := c.look
 	c.mu.Unlock()
-	for _, object := range objects {
-		look(object, 0)
+	for object, wait := range objects {
+		look(object, wait)
 	}
 }
 
@@ -301,7 +310,8 @@ func (c *Connections) Forget(object types.NamespacedName) {
 	c.tell(Event{Organization: object, Unsettled: true})
 }
 
-// Siblings returns the Organization objects that share an organization, the given one among them, sorted.
+// Siblings returns the Organization objects that are connected with an organization, the given one among them,
+// sorted. finder.siblings has those too that are not.
 func (c *Connections) Siblings(conn *connection) []types.NamespacedName {
 	return c.objectsOf(conn.organization, false)
 }
@@ -347,19 +357,21 @@ func (c *Connections) tell(event Event) {
 }
 
 // Sighted notes which steps for what is undeclared are due, and returns those that enough whole readings in a
-// row have found so. read says that the organization was read whole just now.
-func (c *Connections) Sighted(object types.NamespacedName, steps []plan.Step, read bool) []plan.Step {
+// row have found so. A reading counts once, however often the Organization is looked at on it.
+func (c *Connections) Sighted(object types.NamespacedName, steps []plan.Step) []plan.Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn := c.byObject[object]
 	if conn == nil {
 		return nil
 	}
+	readAt := conn.roster.ReadAt()
+	another := !readAt.Equal(conn.sightedAt)
 	again := map[plan.Target]int{}
 	var ripe []plan.Step
 	for _, step := range steps {
 		times := conn.sighted[step.Target()]
-		if read {
+		if another {
 			times++
 		}
 		again[step.Target()] = times
@@ -367,6 +379,6 @@ func (c *Connections) Sighted(object types.NamespacedName, steps []plan.Step, re
 			ripe = append(ripe, step)
 		}
 	}
-	conn.sighted = again
+	conn.sighted, conn.sightedAt = again, readAt
 	return ripe
 }

@@ -27,6 +27,11 @@ type credential struct {
 	label             string
 }
 
+// sameKey says whether two Organization objects use one key, and so stand for one organization.
+func (c credential) sameKey(other credential) bool {
+	return c.adminKey == other.adminKey && c.baseURL == other.baseURL && c.allowInsecure == other.allowInsecure
+}
+
 func (c credential) client(limiter *openai.Limiter) (*openai.Client, error) {
 	return openai.NewClient(openai.Config{
 		BaseURL: c.baseURL.Value(), AdminKey: c.adminKey.Value(), AllowInsecure: c.allowInsecure,

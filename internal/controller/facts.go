@@ -20,15 +20,21 @@ import (
 type fact struct {
 	state           state
 	reason, message string
+	// rule is the guard's that holds a step, if one does.
+	rule plan.Rule
 	// lookAgain is set where nothing but time tells that the fact has gone.
 	lookAgain time.Duration
 }
 
 func (f *fact) Error() string { return f.message }
 
-func isHeld(err error) bool {
+// heldBy is the rule of the guard that the error comes from, or "".
+func heldBy(err error) plan.Rule {
 	var f *fact
-	return errors.As(err, &f) && f.reason == v1alpha1.ReasonHeld
+	if !errors.As(err, &f) {
+		return ""
+	}
+	return f.rule
 }
 
 func sharedOrganization(org *v1alpha1.Organization, siblings []types.NamespacedName) error {
@@ -59,19 +65,19 @@ const secretPoll = 30 * time.Second
 func secretNotFound(org *v1alpha1.Organization) error {
 	ref := org.Spec.AdminKeySecretRef
 	return &fact{
-		waiting, v1alpha1.ReasonSecretNotFound,
-		fmt.Sprintf("Secret %q, which spec.adminKeySecretRef.name names, is not in namespace %s; create it: "+
+		state: waiting, reason: v1alpha1.ReasonSecretNotFound,
+		message: fmt.Sprintf("Secret %q, which spec.adminKeySecretRef.name names, is not in namespace %s; create it: "+
 			"kubectl create secret generic %s -n %s --from-literal=%s=sk-admin-...", ref.Name, org.Namespace, ref.Name, org.Namespace, ref.Key),
-		secretPoll,
+		lookAgain: secretPoll,
 	}
 }
 
 func secretForbidden(org *v1alpha1.Organization) error {
 	return &fact{
-		stalled, v1alpha1.ReasonSecretNotFound,
-		fmt.Sprintf("rollcall may not read Secret %q in namespace %s; grant its ServiceAccount the verb get on secrets there",
+		state: stalled, reason: v1alpha1.ReasonSecretNotFound,
+		message: fmt.Sprintf("rollcall may not read Secret %q in namespace %s; grant its ServiceAccount the verb get on secrets there",
 			org.Spec.AdminKeySecretRef.Name, org.Namespace),
-		secretPoll,
+		lookAgain: secretPoll,
 	}
 }
 
@@ -93,36 +99,46 @@ func secretWithoutKey(org *v1alpha1.Organization, secret *corev1.Secret) error {
 		}
 	}
 	return &fact{
-		stalled, v1alpha1.ReasonSecretInvalid,
-		fmt.Sprintf("Secret %q has no admin key under %q, which spec.adminKeySecretRef.key names: %s; "+
+		state: stalled, reason: v1alpha1.ReasonSecretInvalid,
+		message: fmt.Sprintf("Secret %q has no admin key under %q, which spec.adminKeySecretRef.key names: %s; "+
 			"put the organization's admin key (sk-admin-...) there", ref.Name, ref.Key, found),
-		secretPoll,
+		lookAgain: secretPoll,
 	}
 }
 
 func credentialInvalid(org *v1alpha1.Organization, err error) error {
 	return &fact{
-		stalled, v1alpha1.ReasonSecretInvalid,
-		fmt.Sprintf("Secret %q cannot be used: %s", org.Spec.AdminKeySecretRef.Name, err), secretPoll,
+		state: stalled, reason: v1alpha1.ReasonSecretInvalid,
+		message:   fmt.Sprintf("Secret %q cannot be used: %s", org.Spec.AdminKeySecretRef.Name, err),
+		lookAgain: secretPoll,
 	}
 }
 
 func keyRefused(org *v1alpha1.Organization, err error) error {
 	return &fact{
-		stalled, v1alpha1.ReasonUnauthorized,
-		fmt.Sprintf("the API refused the admin key in Secret %q: %s; put a valid admin key of this organization there. "+
+		state: stalled, reason: v1alpha1.ReasonUnauthorized,
+		message: fmt.Sprintf("the API refused the admin key in Secret %q: %s; put a valid admin key of this organization there. "+
 			"Until then nothing in the organization is changed", org.Spec.AdminKeySecretRef.Name, describe(err)),
-		secretPoll,
+		lookAgain: secretPoll,
+	}
+}
+
+func readingRejected(org *v1alpha1.Organization, err error) error {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonRejected,
+		message: fmt.Sprintf("the organization cannot be read: %s; where Secret %q has a %s, it must be the API's address with its version, "+
+			"as in https://api.openai.com/v1. It is asked again every %s", describe(err), org.Spec.AdminKeySecretRef.Name, baseURLKey, words(secretPoll)),
+		lookAgain: secretPoll,
 	}
 }
 
 func otherOrganization(org *v1alpha1.Organization, found string) error {
 	return &fact{
-		stalled, v1alpha1.ReasonConflict,
-		fmt.Sprintf("the admin key in Secret %q belongs to organization %s, but this object stands for %s; "+
+		state: stalled, reason: v1alpha1.ReasonConflict,
+		message: fmt.Sprintf("the admin key in Secret %q belongs to organization %s, but this object stands for %s; "+
 			"put a key of %s there, or create another Organization for %s",
 			org.Spec.AdminKeySecretRef.Name, found, org.Status.OrganizationID, org.Status.OrganizationID, found),
-		secretPoll,
+		lookAgain: secretPoll,
 	}
 }
 
@@ -200,7 +216,7 @@ func guarded(step plan.Step) string {
 
 func heldByMinOwners(org *v1alpha1.Organization, step plan.Step) *fact {
 	return &fact{
-		state: stalled, reason: v1alpha1.ReasonHeld,
+		state: stalled, reason: v1alpha1.ReasonHeld, rule: plan.RuleMinOwners,
 		message: fmt.Sprintf("%s is held by spec.guard.minOwners of Organization %s: it would leave fewer than %d owners; declare another owner, "+
 			"or lower minOwners", guarded(step), org.Name, org.Spec.Guard.MinOwners),
 	}
@@ -208,10 +224,18 @@ func heldByMinOwners(org *v1alpha1.Organization, step plan.Step) *fact {
 
 func heldByMaxRemovals(org *v1alpha1.Organization, step plan.Step, wait time.Duration) *fact {
 	return &fact{
-		state: waiting, reason: v1alpha1.ReasonHeld,
+		state: waiting, reason: v1alpha1.ReasonHeld, rule: plan.RuleMaxRemovals,
 		message: fmt.Sprintf("%s is held by spec.guard.maxRemovals of Organization %s: at most %s of the users are removed in %s; "+
 			"goes on by itself in the next window, or raise maxRemovals", guarded(step), org.Name, org.Spec.Guard.MaxRemovals.String(), words(org.Spec.Guard.Window.Duration)),
 		lookAgain: max(wait, minimumWait),
+	}
+}
+
+// heldByNoRemovals: no window ends this one.
+func heldByNoRemovals(org *v1alpha1.Organization, step plan.Step) *fact {
+	return &fact{
+		state: stalled, reason: v1alpha1.ReasonHeld, rule: plan.RuleMaxRemovals,
+		message: fmt.Sprintf("%s is held by spec.guard.maxRemovals of Organization %s, which is 0: nobody is removed; raise maxRemovals", guarded(step), org.Name),
 	}
 }
 

@@ -71,6 +71,9 @@ func (g gate) ask(ctx context.Context, conn *connection, about client.Object, st
 	if held[0].Rule == plan.RuleMinOwners {
 		return nil, g.hold(about, heldByMinOwners(org, step), fmt.Sprintf("would leave %d of at least %d owners", facts.Owners-1, rules.MinOwners))
 	}
+	if rules.MaxRemovals == 0 {
+		return nil, g.hold(about, heldByNoRemovals(org, step), "would be a removal of at most 0")
+	}
 	return nil, g.hold(about, heldByMaxRemovals(org, step, until.Sub(g.Connections.now())),
 		fmt.Sprintf("would be removal %d of at most %d in %s; next at %s", facts.Removals+1, rules.MaxRemovals, words(window), clock(until, g.Connections.now())))
 }
@@ -105,10 +108,14 @@ func confirmOwners(ctx context.Context, conn *connection, besides string, needed
 }
 
 // removals counts the removals in the present windows of all Organization objects that stand for the
-// organization, and says when the window of this one ends.
+// organization, and says when the last of these windows ends.
 func (g gate) removals(ctx context.Context, conn *connection, org *v1alpha1.Organization) (int, time.Time, error) {
 	count, until := inWindow(org, g.Connections.now())
-	for _, name := range g.Connections.Siblings(conn) {
+	siblings, err := finder{g.Client}.siblings(ctx, g.Connections, conn)
+	if err != nil {
+		return 0, until, err
+	}
+	for _, name := range siblings {
 		if name == conn.object {
 			continue
 		}
@@ -116,8 +123,11 @@ func (g gate) removals(ctx context.Context, conn *connection, org *v1alpha1.Orga
 		if err := client.IgnoreNotFound(g.Get(ctx, name, other)); err != nil {
 			return 0, until, err
 		}
-		others, _ := inWindow(other, g.Connections.now())
+		others, end := inWindow(other, g.Connections.now())
 		count += others
+		if end.After(until) {
+			until = end
+		}
 	}
 	return count, until, nil
 }
@@ -182,7 +192,7 @@ func (t *ticket) remove(ctx context.Context, conn *connection) error {
 	err := conn.api.DeleteUser(ctx, t.step.UserID)
 	switch {
 	case openai.IsNotFound(err):
-	case openai.IsRejected(err), openai.IsRateLimited(err):
+	case openai.IsRejected(err), openai.IsUnauthorized(err), openai.IsRateLimited(err):
 		if refundErr := t.refund(ctx); refundErr != nil {
 			log.FromContext(ctx).Error(refundErr, "a removal that the API refused stays counted in this window")
 		}

@@ -94,6 +94,19 @@ var _ = Describe("The guard", func() {
 		Expect(w.mutationsTried()).To(BeEmpty())
 	})
 
+	It("holds the demotion of somebody who became an owner since the last reading", func(ctx context.Context) {
+		w := newWorldWith(ctx, minOwners(2), ada, openaitest.User{Email: "second@example.com", Role: "owner"}, grace)
+		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		w.sim.SetRole(w.member("grace@example.com").ID, "owner")
+		w.sim.SetRole(w.member("second@example.com").ID, "reader")
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.RoleID = viewer })
+		w.expectStalled(user, "Held", "minOwners")
+		Expect(w.mutationsTried()).To(BeEmpty())
+	})
+
 	It("keeps the owners when all are removed at once by many workers", func(ctx context.Context) {
 		people, names := numberedPeople(8, "owner")
 		w := newWorldWith(ctx, minOwners(3), people...)
@@ -146,6 +159,19 @@ var _ = Describe("The guard", func() {
 		Expect(w.removals()).To(Equal(1))
 	})
 
+	It("holds every removal where none is allowed, and does not ask again and again", func(ctx context.Context) {
+		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(0)), ada, grace)
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		w.delete(user)
+		w.expectStalled(user, "Held", "the removal of Grace@Example.com is held by spec.guard.maxRemovals of Organization default, which is 0: nobody is removed; raise maxRemovals. To let")
+		w.quiet()
+		Expect(w.mutationsTried()).To(BeEmpty())
+		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(1)) })
+		w.expectGone(user)
+	})
+
 	It("takes a percentage of all users, rounded up and at least one", func(ctx context.Context) {
 		people, names := numberedPeople(14, "reader")
 		w := newWorldWith(ctx, maxRemovals(intstr.FromString("10%")), append(people, ada)...)
@@ -185,6 +211,17 @@ var _ = Describe("The guard", func() {
 		Expect(w.removals()).To(Equal(1))
 	})
 
+	It("gives the count back when the key may not remove", func(ctx context.Context) {
+		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(1)), ada, grace)
+		user := w.orgUser("grace")
+		w.create(user)
+		w.expectReady(user)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Status: http.StatusForbidden})
+		w.delete(user)
+		w.expectStalled(user, "Rejected", "403")
+		Expect(w.removals()).To(BeZero())
+	})
+
 	It("counts across two Organization objects of one organization", func(ctx context.Context) {
 		people, names := numberedPeople(3, "reader")
 		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(1)), append(people, ada)...)
@@ -200,5 +237,6 @@ var _ = Describe("The guard", func() {
 		w.expectGone(users[0])
 		w.delete(inSecond)
 		w.expectWaiting(inSecond, "Held", "maxRemovals of Organization second")
+		w.quiet() // until the window of the first is over
 	})
 })

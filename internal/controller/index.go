@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +22,8 @@ const (
 	byOrgUser = "orgUser"
 	// byUnsettled finds the objects of an Organization that are not ready as their spec stands.
 	byUnsettled = "unsettled"
+	// byOrganizationID finds the Organization objects that stand for an organization.
+	byOrganizationID = "organizationID"
 )
 
 func indexValue(organization, value string) string { return organization + "|" + value }
@@ -68,12 +71,21 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.OrgUser{}, byPerson, orgUserPersons},
 		{&v1alpha1.OrgUserRoleBinding{}, byPerson, bindingPersons},
 		{&v1alpha1.OrgUserRoleBinding{}, byOrgUser, bindingOrgUsers},
+		{&v1alpha1.Organization{}, byOrganizationID, organizationIDValue},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.name, i.values); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func organizationIDValue(object client.Object) []string {
+	org, ok := object.(*v1alpha1.Organization)
+	if !ok || org.Status.OrganizationID == "" || !org.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return []string{org.Status.OrganizationID}
 }
 
 func organizationValue(object client.Object) []string { return []string{organizationOf(object).Name} }
@@ -152,6 +164,26 @@ func (f finder) bindings(ctx context.Context, namespace, index, value string) ([
 	err := f.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: value},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 	return list.Items, err
+}
+
+// siblings returns the Organization objects that stand for the organization of a connection, its own among them,
+// sorted: those that are connected, and those of which their status says so. These may have no usable key, be paused
+// or, after a start, not have been looked at yet; what their namespaces declare stays declared.
+func (f finder) siblings(ctx context.Context, connections *Connections, conn *connection) ([]types.NamespacedName, error) {
+	names := connections.Siblings(conn)
+	if conn.organizationID == "" {
+		return names, nil
+	}
+	list := &v1alpha1.OrganizationList{}
+	err := f.List(ctx, list, client.MatchingFields{byOrganizationID: conn.organizationID},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	for i := range list.Items {
+		if name := client.ObjectKeyFromObject(&list.Items[i]); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, compareNames)
+	return names, err
 }
 
 // orgUsersOf returns the OrgUsers, of all given Organizations, that declare the person known by the keys.

@@ -18,8 +18,6 @@ type reading struct {
 	wait time.Duration
 	// handled is the request for a whole reading that was answered.
 	handled string
-	// read says that the organization was read whole now.
-	read bool
 	// undeclared is nil until it was looked for.
 	undeclared *undeclared
 }
@@ -49,7 +47,8 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 	if asked || !conn.ready {
 		maxAge = 0
 	}
-	if _, err := conn.roster.Refresh(priority(ctx, conn), conn.api, maxAge); err != nil {
+	read, err := conn.roster.Refresh(priority(ctx, conn), conn.api, maxAge)
+	if err != nil {
 		return reading{}, err
 	}
 	if asked {
@@ -62,13 +61,16 @@ func (r *OrganizationReconciler) observe(ctx context.Context, org *v1alpha1.Orga
 		return reading{}, otherOrganization(org, found)
 	}
 	wait := jittered(interval)
+	if !read {
+		wait -= r.Connections.now().Sub(conn.roster.ReadAt())
+	}
 	r.Connections.Read(object, wait)
 	log.FromContext(ctx).V(1).Info("read the organization whole", "users", conn.roster.Counts().Total, "next", wait.String())
 	conn, ok := r.Connections.For(object)
 	if !ok {
 		return reading{}, errAsItWas // refused at this moment, and looked at again
 	}
-	return reading{conn: conn, wait: wait, handled: requested, read: true}, nil
+	return reading{conn: conn, wait: wait, handled: requested}, nil
 }
 
 // maxSyncRequest is as much of a request's value as the status repeats.
@@ -85,8 +87,11 @@ func priority(ctx context.Context, conn *connection) context.Context {
 // suspend keeps the objects of the Organization waiting where its key or Secret is the trouble. What was
 // read before an outage stays in use.
 func (r *OrganizationReconciler) suspend(org *v1alpha1.Organization, err error) error {
-	if openai.IsUnauthorized(err) {
+	switch {
+	case openai.IsUnauthorized(err):
 		err = keyRefused(org, err)
+	case openai.IsRejected(err):
+		err = readingRejected(org, err)
 	}
 	if outcomeOf(err, "").state == stalled || isFact(err) {
 		r.Connections.Suspend(client.ObjectKeyFromObject(org))

@@ -198,4 +198,69 @@ var _ = Describe("An Organization", func() {
 		w.create(inSecond)
 		w.expectStalled(inSecond, "Conflict", w.namespace+"/grace declares grace@example.com too")
 	})
+
+	It("knows of another object of its organization that has no usable key, also after a restart", func(ctx context.Context) {
+		w := newWorldWith(ctx, removeUndeclared, ada, grace, alan)
+		w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		second := w.organization()
+		secret := w.secret()
+		second.Name, secret.Name, second.Spec.AdminKeySecretRef.Name = "second", "second", "second"
+		w.create(secret, second)
+		w.expectReady(second)
+		in := func(spec *v1alpha1.OrgUserSpec) { spec.OrganizationRef.Name = "second" }
+		theirs, mine, alone := w.orgUser("grace", in), w.orgUser("grace"), w.orgUser("alan", in)
+		mine.Name = "grace-too"
+		bound, boundToo := w.binding("viewers", "viewer"), w.binding("viewers-too", "viewer")
+		bound.Spec.Subjects = []v1alpha1.Subject{{Email: "ada@example.com"}}
+		boundToo.Spec.Subjects = bound.Spec.Subjects
+		boundToo.Spec.OrganizationRef.Name = "second"
+		w.create(alone, bound, boundToo)
+		w.expectReady(alone, bound, boundToo)
+		w.create(mine)
+		w.expectReady(mine)
+		w.create(theirs)
+		Eventually(func() string { return w.verdict(theirs) }).Should(Or(Equal(inSync), ContainSubstring("Conflict")))
+
+		edit(w, secret, func(secret *corev1.Secret) { secret.Data["api-key"] = []byte("not\na key") })
+		edit(w, second, func(org *v1alpha1.Organization) { org.Spec.ResyncInterval.Duration += time.Minute })
+		w.expectStalled(second, "SecretInvalid", "")
+		expectNobodyLost := func() {
+			GinkgoHelper()
+			for range 3 {
+				w.resync()
+			}
+			w.quiet()
+			w.expectStalled(w.organization(), "Conflict", "another Organization object stands for the same organization ("+w.namespace+"/second)")
+			Expect(w.people()).To(HaveLen(3))
+			Expect(w.directRoles("ada@example.com")).To(ContainElement("viewer"))
+		}
+		expectNobodyLost()
+		w.stop()
+		w.delete(mine)
+		w.delete(bound)
+		w.startManager()
+		w.expectGone(mine)
+		w.expectEvent(mine, "Retained", "OrgUser "+w.namespace+"/grace declares the same person")
+		w.expectGone(bound)
+		expectNobodyLost()
+	})
+
+	It("reads an organization again by itself that it could not read for a wrong address", func(ctx context.Context) {
+		w := newWorld(ctx, ada)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodGet, Path: "/organization/users", Status: http.StatusNotFound})
+		w.ask()
+		w.expectStalled(w.organization(), "Rejected", `where Secret "openai-admin-key" has a base-url, it must be the API's address with its version`)
+		w.sim.ClearFaults()
+		Eventually(func() string { return w.verdict(w.organization()) }).WithTimeout(time.Minute).Should(Equal(inSync))
+	})
+
+	It("does not go round for ever with a key that may read and not change", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodPost, Status: http.StatusUnauthorized})
+		user := w.orgUser("grace", role("owner"))
+		w.create(user)
+		w.expectWaiting(user, "OrganizationNotReady", "")
+		w.quiet() // until the next look at the key
+		Expect(len(w.timesOf(http.MethodPost))).To(BeNumerically("<", 5))
+	})
 })

@@ -33,7 +33,10 @@ const sightings = 2
 func (r *OrganizationReconciler) tidy(ctx context.Context, org *v1alpha1.Organization, reading *reading) error {
 	policy := org.Spec.Undeclared
 	conn := reading.conn
-	siblings := r.Connections.Siblings(conn)
+	siblings, err := finder{r.Client}.siblings(ctx, r.Connections, conn)
+	if err != nil {
+		return err
+	}
 	found, err := r.findUndeclared(ctx, org, conn, siblings)
 	if err != nil {
 		return err
@@ -59,7 +62,7 @@ func (r *OrganizationReconciler) tidy(ctx context.Context, org *v1alpha1.Organiz
 	if !found.resolved {
 		steps = nil
 	}
-	ripe := r.Connections.Sighted(conn.object, steps, reading.read)
+	ripe := r.Connections.Sighted(conn.object, steps)
 	return r.remove(ctx, org, conn, &found, ripe)
 }
 
@@ -127,13 +130,9 @@ func (r *OrganizationReconciler) undeclaredRoles(ctx context.Context, conn *conn
 			return nil, err
 		}
 		for _, a := range assignments {
-			isDeclared := slices.ContainsFunc(bindings, func(b *v1alpha1.OrgUserRoleBinding) bool {
-				return b.Spec.RoleRef.ID == a.RoleID || b.Spec.RoleRef.ID == "" && b.Spec.RoleRef.Name == a.RoleName
-			})
-			if !a.Predefined && !a.Inherited && !isDeclared && orgUser.Spec.RoleID != a.RoleID {
-				steps = append(steps, plan.Step{
-					Verb: plan.Unassign, UserID: id, Who: displayName(known[0]), Role: plan.Role{ID: a.RoleID, Name: a.RoleName},
-				})
+			role := plan.Role{ID: a.RoleID, Name: a.RoleName}
+			if !a.Predefined && !a.Inherited && !givenByAny(bindings, role) && orgUser.Spec.RoleID != a.RoleID {
+				steps = append(steps, plan.Step{Verb: plan.Unassign, UserID: id, Who: displayName(known[0]), Role: role})
 			}
 		}
 	}
@@ -144,14 +143,22 @@ func (r *OrganizationReconciler) undeclaredRoles(ctx context.Context, conn *conn
 // remove carries out the steps that are ripe. What the guard holds is left for later.
 func (r *OrganizationReconciler) remove(ctx context.Context, org *v1alpha1.Organization, conn *connection, found *undeclared, ripe []plan.Step) error {
 	var held error
+	windowFull := false
 	for i, step := range ripe {
+		if windowFull && step.Verb == plan.Remove {
+			found.left = append(found.left, step)
+			found.held++
+			continue
+		}
 		err := conn.exclusively(ctx, func() error { return r.removeOne(ctx, org, conn, step) })
 		switch {
-		case isHeld(err):
+		case heldBy(err) != "":
 			found.left = append(found.left, step)
 			found.held++
 			held = err
-		case openai.IsRejected(err):
+			windowFull = windowFull || heldBy(err) == plan.RuleMaxRemovals
+		case openai.IsRejected(err), openai.IsUnauthorized(err) && !refusesKey(err):
+			// It concerns this step only: those behind it are not to wait.
 			r.Events.Eventf(org, nil, "Warning", v1alpha1.ReasonRejected, aboutStep(step), "to %s: %s", step, describe(err))
 		case err != nil:
 			found.left = append(found.left, ripe[i:]...)
@@ -181,6 +188,34 @@ func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Or
 }
 
 func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {
+	keys := []roster.Key{roster.IDKey(step.UserID)}
+	for _, user := range conn.roster.Known(keys[0]) {
+		keys = roster.Keys(user)
+	}
+	find := finder{r.Client}
+	siblings, err := find.siblings(ctx, r.Connections, conn)
+	if err != nil {
+		return false, err
+	}
+	users, err := find.orgUsersOf(ctx, siblings, keys)
+	if err != nil {
+		return false, err
+	}
+	bindings, err := find.bindingsOf(ctx, siblings, keys)
+	if err != nil {
+		return false, err
+	}
+	if len(siblings) > 1 || givenByAny(bindings, step.Role) ||
+		slices.ContainsFunc(users, func(user *v1alpha1.OrgUser) bool { return user.Spec.RoleID == step.Role.ID }) {
+		return false, errAsItWas // changed a moment ago
+	}
+	current := &v1alpha1.Organization{}
+	if err := r.Live.Get(ctx, conn.object, current); err != nil {
+		return false, err
+	}
+	if current.Spec.Mode == v1alpha1.ModeObserve || paused(current) || current.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesUnassign {
+		return false, errAsItWas
+	}
 	if going, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || going.why != "" {
 		return false, err
 	}
@@ -196,9 +231,17 @@ func (r *OrganizationReconciler) removeUndeclared(ctx context.Context, org *v1al
 	if err != nil || !there || !removable(fresh) || displayName(fresh) != step.Who {
 		return false, err
 	}
-	declaring, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(fresh))
+	find := finder{r.Client}
+	siblings, err := find.siblings(ctx, r.Connections, conn)
+	if err != nil {
+		return false, err
+	}
+	declaring, err := find.orgUsersOf(ctx, siblings, roster.Keys(fresh))
 	if err != nil || len(declaring) > 0 {
 		return false, err
+	}
+	if len(siblings) > 1 {
+		return false, errAsItWas // there is another Organization object for this one since a moment
 	}
 	ticket, err := r.gate().ask(ctx, conn, org, plan.Removal(member{user: fresh}.observed())[0])
 	if err != nil {

@@ -33,10 +33,11 @@ func (r *OrgUserReconciler) converge(ctx context.Context, user *v1alpha1.OrgUser
 	if err := ensureFinalizer(ctx, r.Client, user); err != nil {
 		return m, progress{}, err
 	}
-	if !slices.ContainsFunc(steps, func(s plan.Step) bool { return s.DemotesOwner }) {
+	if !slices.ContainsFunc(steps, plan.Step.MayDemote) {
 		return r.apply(ctx, user, m, steps)
 	}
-	// A change of an owner is made one at a time, on a fresh look, and if the guard lets it pass.
+	// A change that takes owner from whoever has it is made one at a time, on a fresh look, and if the guard lets it
+	// pass: the user may have become an owner since they were read.
 	var made progress
 	err := m.conn.exclusively(ctx, func() error {
 		fresh, found, err := m.conn.roster.Fresh(ctx, m.conn.api, m.user.ID)

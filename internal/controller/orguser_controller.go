@@ -56,13 +56,13 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 }
 
 // SetupWithManager has the reconciler look at an OrgUser when its spec changes, when its member changes in
-// the organization, and when another OrgUser of the same person goes.
+// the organization, and when another OrgUser of the same person comes or goes.
 func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	find := finder{mgr.GetCache()}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguser").
 		For(&v1alpha1.OrgUser{}, specChanges()).
-		Watches(&v1alpha1.OrgUser{}, heirs(r.Connections, find), deletionsOnly()).
+		Watches(&v1alpha1.OrgUser{}, rivalsOf(r.Connections, find), comingsAndGoings()).
 		WatchesRawSource(changes(r.Connections, orgUsersConcerned(find))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
 		Complete(r)

@@ -46,14 +46,8 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 
 // leave decides whether the person leaves with the object, and removes them if so.
 func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
-	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
-		return retained(who(user), "spec.deletionPolicy is Retain"), nil
-	}
-	if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
-		return retained(who(user), going.why).in(going), err
-	}
-	if paused(user) {
-		return farewell{}, isPaused()
+	if end, err := r.stays(ctx, user); err != nil || end.reason != "" {
+		return end, err
 	}
 	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
 	if err != nil {
@@ -82,6 +76,20 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 	return end, refusing(r.Connections, conn, err)
 }
 
+// stays says why the person stays although their object goes. Where they are to leave, it returns no farewell.
+func (r *OrgUserReconciler) stays(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
+	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
+		return retained(who(user), "spec.deletionPolicy is Retain"), nil
+	}
+	if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
+		return retained(who(user), going.why).in(going), err
+	}
+	if paused(user) {
+		return farewell{}, isPaused()
+	}
+	return farewell{}, nil
+}
+
 // remove looks at the user afresh and removes them if they are who the object stands for.
 func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, userID string) (farewell, error) {
 	fresh, found, err := conn.roster.Fresh(ctx, conn.api, userID)
@@ -106,10 +114,13 @@ func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *
 		if err != nil {
 			return farewell{}, err
 		}
-		// The look at the surroundings comes last: after it only the removal is counted, which fails if the
-		// Organization changed meanwhile.
-		if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
-			return retained(who(user), going.why).in(going), err
+		// The look at the object and its surroundings comes last, since the removal may have waited for its turn: after
+		// it only the removal is counted, which fails if the Organization changed meanwhile.
+		if waits, err := stillWaits(ctx, r.Live, user); err != nil || !waits {
+			return farewell{}, firstError(err, errAsItWas)
+		}
+		if end, err := r.stays(ctx, user); err != nil || end.reason != "" {
+			return end, err
 		}
 		if err := ticket.remove(ctx, conn); err != nil {
 			return farewell{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,6 +49,10 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 		return member{}, err
 	}
 	if len(rivals) > 0 && older(rivals[0], user) {
+		if !inConflict(user) {
+			// It may have acted until now, at the same time as the one that is to.
+			r.Connections.tell(Event{Organization: organizationOf(rivals[0]), Keys: roster.Keys(found)})
+		}
 		return member{}, declaredElsewhere(who(user), client.ObjectKeyFromObject(rivals[0]))
 	}
 	return r.complete(ctx, user, member{conn: conn, user: found})
@@ -107,7 +112,12 @@ func findOne(ctx context.Context, conn *connection, key roster.Key) (openai.User
 // rivals returns the other OrgUsers that declare the same user and are not being deleted, the oldest first;
 // also those of other namespaces, under Organizations that stand for the same organization.
 func (r *OrgUserReconciler) rivals(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, found openai.User) ([]*v1alpha1.OrgUser, error) {
-	all, err := finder{r.Client}.orgUsersOf(ctx, r.Connections.Siblings(conn), roster.Keys(found))
+	find := finder{r.Client}
+	siblings, err := find.siblings(ctx, r.Connections, conn)
+	if err != nil {
+		return nil, err
+	}
+	all, err := find.orgUsersOf(ctx, siblings, roster.Keys(found))
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +138,12 @@ func older(a, b *v1alpha1.OrgUser) bool {
 		return a.CreationTimestamp.Before(&b.CreationTimestamp)
 	}
 	return compareNames(client.ObjectKeyFromObject(a), client.ObjectKeyFromObject(b)) < 0
+}
+
+// inConflict says whether the object was found to declare what another does.
+func inConflict(user *v1alpha1.OrgUser) bool {
+	ready := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonConflict
 }
 
 // who names the person as the manifest does.

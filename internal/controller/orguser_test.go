@@ -157,6 +157,39 @@ var _ = Describe("An OrgUser", func() {
 			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
 		})
 
+		It("leaves the person in when Retain is set while the removal waits for its turn", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.During(func(call openaitest.Call) {
+				if call.Endpoint == "/organization/users/{id}" {
+					edit(w, w.orgUser("grace"), func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+				}
+			})
+			w.delete(user)
+			w.expectGone(user)
+			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
+			Expect(w.mutationsTried()).To(BeEmpty())
+		})
+
+		It("keeps the object when it is paused while the removal waits for its turn", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.During(func(call openaitest.Call) {
+				if call.Endpoint == "/organization/users/{id}" {
+					edit(w, w.orgUser("grace"), func(user *v1alpha1.OrgUser) {
+						user.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"}
+					})
+				}
+			})
+			w.delete(user)
+			w.expectStalled(user, "Paused", "")
+			Expect(w.mutationsTried()).To(BeEmpty())
+		})
+
 		It("takes a person who is gone already for removed", func(ctx context.Context) {
 			w := newWorld(ctx, ada, grace)
 			user := w.orgUser("grace")
@@ -315,6 +348,30 @@ var _ = Describe("An OrgUser", func() {
 			w.expectReady(third)
 			Expect(w.member("grace@example.com").Role).To(Equal("owner"), "the next takes over")
 			Expect(w.mutations()).To(Equal([]string{"POST /organization/users/{id} grace@example.com"}), "without a removal in between")
+		})
+
+		It("lets one act also where both were created in one second and the other acted first", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			var other, winner *v1alpha1.OrgUser
+			for tries := 0; winner == nil || !winner.CreationTimestamp.Equal(&other.CreationTimestamp); tries++ {
+				Expect(tries).To(BeNumerically("<", 10), "never two in one second")
+				if winner != nil {
+					edit(w, winner, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+					edit(w, other, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+					w.delete(winner)
+					w.delete(other)
+					w.expectGone(winner)
+					w.expectGone(other)
+				}
+				other, winner = w.orgUser("grace", role("owner")), w.orgUser("grace", role("reader"))
+				other.Name, winner.Name = "zoe", "ann"
+				w.create(other)
+				w.expectReady(other)
+				w.create(winner)
+			}
+			w.expectStalled(other, "Conflict", "OrgUser "+w.namespace+"/ann declares")
+			w.expectReady(winner)
+			Eventually(func() string { return w.member("grace@example.com").Role }).Should(Equal("reader"))
 		})
 	})
 })

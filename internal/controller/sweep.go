@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -18,6 +19,10 @@ import (
 type AssignmentSweep struct {
 	client.Reader
 	Connections *Connections
+
+	// retryAt is when the users are tried again whose list failed.
+	retryAt map[string]time.Time
+	backoff workqueue.TypedRateLimiter[string]
 }
 
 // NeedLeaderElection says that only the manager that acts looks.
@@ -28,6 +33,8 @@ const sweepPeriod = time.Second
 
 // Start sweeps until the context ends.
 func (s *AssignmentSweep) Start(ctx context.Context) error {
+	s.retryAt = map[string]time.Time{}
+	s.backoff = workqueue.NewTypedItemExponentialFailureRateLimiter[string](sweepPeriod, 5*time.Minute)
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		for _, conn := range s.Connections.ready() {
 			s.sweep(openai.Background(ctx), conn)
@@ -36,9 +43,13 @@ func (s *AssignmentSweep) Start(ctx context.Context) error {
 	return nil
 }
 
-// sweep lists the roles of the users that are due, until a call fails: what is left is due at the next.
+// sweep lists the roles of the users that are due. One whose list fails is tried again later and later, so that it
+// does not hold up those behind it. Where the failure need not be theirs, what is left is due at the next sweep.
 func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 	for _, userID := range conn.roster.DueAssignments(conn.interval) {
+		if s.Connections.now().Before(s.retryAt[userID]) {
+			continue
+		}
 		wanted, err := s.wanted(ctx, conn, userID)
 		switch {
 		case err != nil:
@@ -48,10 +59,18 @@ func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 		default:
 			err = refusing(s.Connections, conn, conn.roster.RefreshAssignments(ctx, conn.api, userID))
 		}
-		if err != nil {
-			if ctx.Err() == nil && !openai.IsRateLimited(err) {
-				log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "error", err.Error())
-			}
+		if err == nil {
+			delete(s.retryAt, userID)
+			s.backoff.Forget(userID)
+			continue
+		}
+		if ctx.Err() != nil || openai.IsRateLimited(err) || refusesKey(err) {
+			return
+		}
+		wait := s.backoff.When(userID)
+		s.retryAt[userID] = s.Connections.now().Add(wait)
+		log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "after", wait.String(), "error", err.Error())
+		if !openai.IsRejected(err) && !openai.IsUnauthorized(err) {
 			return
 		}
 	}
@@ -63,7 +82,11 @@ func (s *AssignmentSweep) wanted(ctx context.Context, conn *connection, userID s
 	for _, user := range conn.roster.Known(keys[0]) {
 		keys = roster.Keys(user)
 	}
-	find, siblings := finder{s.Reader}, s.Connections.Siblings(conn)
+	find := finder{s.Reader}
+	siblings, err := find.siblings(ctx, s.Connections, conn)
+	if err != nil {
+		return false, err
+	}
 	bindings, err := find.bindingsOf(ctx, siblings, keys)
 	if err != nil || len(bindings) > 0 {
 		return len(bindings) > 0, err

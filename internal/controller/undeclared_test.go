@@ -2,6 +2,8 @@ package controller_test
 
 import (
 	"context"
+	"net/http"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -57,7 +59,12 @@ var _ = Describe("Undeclared users", func() {
 		w.settle()
 		edit(w, w.organization(), func(org *v1alpha1.Organization) { removeUndeclared(&org.Spec) })
 		w.settle()
-		Expect(w.mutationsTried()).To(BeEmpty(), "one reading is not enough")
+		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MinOwners++ })
+		w.settle()
+		w.resync()
+		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MinOwners-- })
+		w.settle()
+		Expect(w.mutationsTried()).To(BeEmpty(), "one reading is not enough, however often it is looked at")
 		w.resync()
 		Eventually(w.people).Should(ConsistOf("ada@example.com", "", "scim@example.com", "default@example.com"))
 		w.expectEvent(w.organization(), "UndeclaredRemoved", "removed alan@example.com from the organization")
@@ -111,6 +118,20 @@ var _ = Describe("Undeclared users", func() {
 		Expect(w.people()).To(HaveLen(4))
 	})
 
+	It("are removed though the API refuses the removal of another", func(ctx context.Context) {
+		w := newWorldWith(ctx, removeUndeclared, ada, grace, alan)
+		first := min(w.member("grace@example.com").ID, w.member("alan@example.com").ID)
+		w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Path: "/organization/users/" + first, Status: http.StatusForbidden})
+		user := w.orgUser("ada")
+		w.create(user)
+		w.expectReady(user)
+		w.resync()
+		w.resync()
+		w.resync()
+		Eventually(w.people).Should(HaveLen(2))
+		w.expectEvent(w.organization(), "Rejected", "403")
+	})
+
 	It("are planned and not removed under Observe", func(ctx context.Context) {
 		w := newWorldWith(ctx, func(spec *v1alpha1.OrganizationSpec) {
 			removeUndeclared(spec)
@@ -144,6 +165,30 @@ var _ = Describe("Undeclared users", func() {
 })
 
 var _ = Describe("Undeclared role assignments", func() {
+	It("stay when the policy is changed while they are taken away one by one", func(ctx context.Context) {
+		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
+		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		for _, m := range w.sim.Members() {
+			w.sim.AssignRole(m.ID, viewer)
+		}
+		var once sync.Once
+		w.sim.During(func(call openaitest.Call) {
+			if call.Method == http.MethodDelete {
+				once.Do(func() {
+					edit(w, w.organization(), func(org *v1alpha1.Organization) {
+						org.Spec.Undeclared.RoleAssignments = v1alpha1.UndeclaredRolesReport
+					})
+				})
+			}
+		})
+		w.declareAll([]string{"ada", "grace", "alan"})
+		for range 4 {
+			w.ask()
+			w.quiet()
+		}
+		Expect(w.holders("viewer")).To(HaveLen(2), "the one whose call was under way")
+	})
+
 	It("are taken away after the second whole reading, but none that is declared, inherited or predefined", func(ctx context.Context) {
 		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
 		viewer, admins := w.sim.AddRole(openaitest.Role{Name: "viewer"}), w.sim.AddRole(openaitest.Role{Name: "admin"})

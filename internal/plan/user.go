@@ -47,14 +47,17 @@ func User(desired DesiredUser, observed ObservedUser) []Step {
 	}
 	return []Step{{
 		Verb: Update, UserID: observed.ID, Who: observed.Who(), Changes: changes,
-		DemotesOwner: observed.Role == RoleOwner && changesRole(changes),
+		DemotesOwner: observed.Role == RoleOwner && demotes(changes),
 	}}
 }
 
+// MayDemote says whether the step would demote an owner if the user were one. The plan may be older than that.
+func (s Step) MayDemote() bool { return s.Verb == Remove || demotes(s.Changes) }
+
 // A role by ID may be any role, so setting one on an owner counts as a demotion.
-func changesRole(changes []Change) bool {
+func demotes(changes []Change) bool {
 	for _, change := range changes {
-		if change.Field == FieldRole || change.Field == FieldRoleID {
+		if change.Field == FieldRole && change.To != RoleOwner || change.Field == FieldRoleID {
 			return true
 		}
 	}
