@@ -43,8 +43,8 @@ func (s *AssignmentSweep) Start(ctx context.Context) error {
 	return nil
 }
 
-// sweep lists the roles of the users that are due. One whose list fails is tried again later and later, so that it
-// does not hold up those behind it. Where the failure need not be theirs, what is left is due at the next sweep.
+// sweep lists the roles of the users that are due, until a call fails: what is left is due at the next sweep, but for
+// the user whose list failed, who is tried again later and later and does not hold up those behind.
 func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 	for _, userID := range conn.roster.DueAssignments(conn.interval) {
 		if s.Connections.now().Before(s.retryAt[userID]) {
@@ -70,9 +70,7 @@ func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 		wait := s.backoff.When(userID)
 		s.retryAt[userID] = s.Connections.now().Add(wait)
 		log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "after", wait.String(), "error", err.Error())
-		if !openai.IsRejected(err) && !openai.IsUnauthorized(err) {
-			return
-		}
+		return
 	}
 }
 
