@@ -22,8 +22,6 @@ const (
 	byOrgUser = "orgUser"
 	// byUnsettled finds the objects of an Organization that are not ready as their spec stands.
 	byUnsettled = "unsettled"
-	// byOrganizationID finds the Organization objects that stand for an organization.
-	byOrganizationID = "organizationID"
 )
 
 func indexValue(organization, value string) string { return organization + "|" + value }
@@ -71,21 +69,12 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.OrgUser{}, byPerson, orgUserPersons},
 		{&v1alpha1.OrgUserRoleBinding{}, byPerson, bindingPersons},
 		{&v1alpha1.OrgUserRoleBinding{}, byOrgUser, bindingOrgUsers},
-		{&v1alpha1.Organization{}, byOrganizationID, organizationIDValue},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.name, i.values); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func organizationIDValue(object client.Object) []string {
-	org, ok := object.(*v1alpha1.Organization)
-	if !ok || org.Status.OrganizationID == "" || !org.DeletionTimestamp.IsZero() {
-		return nil
-	}
-	return []string{org.Status.OrganizationID}
 }
 
 func organizationValue(object client.Object) []string { return []string{organizationOf(object).Name} }
@@ -174,11 +163,13 @@ func (f finder) siblings(ctx context.Context, connections *Connections, conn *co
 	if conn.organizationID == "" {
 		return names, nil
 	}
+	// There is no index: a manager that comes back to what is left of deleted kinds must start without this one.
 	list := &v1alpha1.OrganizationList{}
-	err := f.List(ctx, list, client.MatchingFields{byOrganizationID: conn.organizationID},
-		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	err := f.List(ctx, list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 	for i := range list.Items {
-		if name := client.ObjectKeyFromObject(&list.Items[i]); !slices.Contains(names, name) {
+		org := &list.Items[i]
+		stands := org.Status.OrganizationID == conn.organizationID && org.DeletionTimestamp.IsZero()
+		if name := client.ObjectKeyFromObject(org); stands && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
