@@ -98,18 +98,13 @@ func (r *OrgUserRoleBindingReconciler) apply(ctx context.Context, binding *v1alp
 // or paused meanwhile, or its Organization was. The pass after this one takes it from there.
 func (r *OrgUserRoleBindingReconciler) standsAs(ctx context.Context, conn *connection, binding *v1alpha1.OrgUserRoleBinding) error {
 	current, org := &v1alpha1.OrgUserRoleBinding{}, &v1alpha1.Organization{}
-	for _, object := range []client.Object{current, org} {
-		name := conn.object
-		if object == current {
-			name = client.ObjectKeyFromObject(binding)
-		}
-		if err := r.Get(ctx, name, object); apierrors.IsNotFound(err) {
-			return errAsItWas
-		} else if err != nil {
-			return err
-		}
+	if err := firstError(r.Get(ctx, client.ObjectKeyFromObject(binding), current), r.Get(ctx, conn.object, org)); apierrors.IsNotFound(err) {
+		return errAsItWas
+	} else if err != nil {
+		return err
 	}
-	if current.Generation != binding.Generation || paused(current) || paused(org) || org.Spec.Mode == v1alpha1.ModeObserve {
+	if current.UID != binding.UID || current.Generation != binding.Generation || paused(current) ||
+		paused(org) || org.Spec.Mode == v1alpha1.ModeObserve {
 		return errAsItWas
 	}
 	return nil

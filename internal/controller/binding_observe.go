@@ -228,16 +228,12 @@ func nameOf(conn *connection, userID string) string {
 // declaredElsewhere says whether another binding gives the role to the user; also one of another namespace,
 // under an Organization that stands for the same organization.
 func (r *OrgUserRoleBindingReconciler) declaredElsewhere(ctx context.Context, conn *connection, binding *v1alpha1.OrgUserRoleBinding, role plan.Role, userID string) (bool, error) {
-	keys := []roster.Key{roster.IDKey(userID)}
-	for _, user := range conn.roster.Known(keys[0]) {
-		keys = roster.Keys(user)
-	}
 	find := finder{r.Client}
 	siblings, err := find.siblings(ctx, r.Connections, conn)
 	if err != nil {
 		return false, err
 	}
-	others, err := find.bindingsOf(ctx, siblings, keys)
+	others, err := find.bindingsOf(ctx, siblings, conn.roster.KeysOf(userID))
 	if err != nil {
 		return false, err
 	}

@@ -49,9 +49,9 @@ type connection struct {
 	// reading that began at sightedAt.
 	sighted   map[plan.Target]int
 	sightedAt time.Time
-	refusedAt time.Time
-	changed   bool // the terms changed: all objects are to be looked at
-	ready     bool // read whole, and the key was not refused since
+	refusedAt time.Time // when the API last refused the key
+	changed   bool      // the terms changed: all objects are to be looked at
+	ready     bool      // read whole, and the key was not refused since
 }
 
 // Event tells a controller which of an Organization's objects to look at.

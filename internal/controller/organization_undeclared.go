@@ -188,33 +188,15 @@ func (r *OrganizationReconciler) removeOne(ctx context.Context, org *v1alpha1.Or
 }
 
 func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {
-	keys := []roster.Key{roster.IDKey(step.UserID)}
-	for _, user := range conn.roster.Known(keys[0]) {
-		keys = roster.Keys(user)
-	}
-	find := finder{r.Client}
-	siblings, err := find.siblings(ctx, r.Connections, conn)
-	if err != nil {
-		return false, err
-	}
-	users, err := find.orgUsersOf(ctx, siblings, keys)
-	if err != nil {
-		return false, err
-	}
-	bindings, err := find.bindingsOf(ctx, siblings, keys)
-	if err != nil {
-		return false, err
-	}
-	if len(siblings) > 1 || givenByAny(bindings, step.Role) ||
-		slices.ContainsFunc(users, func(user *v1alpha1.OrgUser) bool { return user.Spec.RoleID == step.Role.ID }) {
-		return false, errAsItWas // changed a moment ago
-	}
 	current := &v1alpha1.Organization{}
 	if err := r.Live.Get(ctx, conn.object, current); err != nil {
 		return false, err
 	}
 	if current.Spec.Mode == v1alpha1.ModeObserve || paused(current) || current.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesUnassign {
 		return false, errAsItWas
+	}
+	if declared, err := r.declaresRole(ctx, conn, step); err != nil || declared {
+		return false, firstError(err, errAsItWas)
 	}
 	if going, err := teardown(ctx, r.Live, org, bindingCRD); err != nil || going.why != "" {
 		return false, err
@@ -224,6 +206,22 @@ func (r *OrganizationReconciler) unassignUndeclared(ctx context.Context, org *v1
 		conn.note(ctx, step)
 	}
 	return after == plan.NotHeld, err
+}
+
+// declaresRole says whether an object gives the user the role by now, or another Organization object may.
+func (r *OrganizationReconciler) declaresRole(ctx context.Context, conn *connection, step plan.Step) (bool, error) {
+	find, keys := finder{r.Client}, conn.roster.KeysOf(step.UserID)
+	siblings, err := find.siblings(ctx, r.Connections, conn)
+	if err != nil {
+		return false, err
+	}
+	users, err := find.orgUsersOf(ctx, siblings, keys)
+	if err != nil {
+		return false, err
+	}
+	bindings, err := find.bindingsOf(ctx, siblings, keys)
+	byRoleID := slices.ContainsFunc(users, func(user *v1alpha1.OrgUser) bool { return user.Spec.RoleID == step.Role.ID })
+	return len(siblings) > 1 || byRoleID || givenByAny(bindings, step.Role), err
 }
 
 func (r *OrganizationReconciler) removeUndeclared(ctx context.Context, org *v1alpha1.Organization, conn *connection, step plan.Step) (bool, error) {

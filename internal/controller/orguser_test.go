@@ -159,37 +159,37 @@ var _ = Describe("An OrgUser", func() {
 			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
 		})
 
-		It("leaves the person in when Retain is set while the removal waits for its turn", func(ctx context.Context) {
-			w := newWorld(ctx, ada, grace)
-			user := w.orgUser("grace")
-			w.create(user)
-			w.expectReady(user)
-			w.sim.During(func(call openaitest.Call) {
-				if call.Endpoint == "/organization/users/{id}" {
-					edit(w, w.orgUser("grace"), func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
-				}
-			})
-			w.delete(user)
-			w.expectGone(user)
-			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
-			Expect(w.mutationsTried()).To(BeEmpty())
-		})
+		Describe("and changed while the removal waits for its turn", func() {
+			// deleting is a world in which the OrgUser of grace is being deleted and changed before the call.
+			deleting := func(ctx context.Context, change func(*v1alpha1.OrgUser)) (*world, *v1alpha1.OrgUser) {
+				GinkgoHelper()
+				w := newWorld(ctx, ada, grace)
+				user := w.orgUser("grace")
+				w.create(user)
+				w.expectReady(user)
+				w.sim.During(func(call openaitest.Call) {
+					if call.Endpoint == "/organization/users/{id}" {
+						edit(w, w.orgUser("grace"), change)
+					}
+				})
+				w.delete(user)
+				return w, user
+			}
 
-		It("keeps the object when it is paused while the removal waits for its turn", func(ctx context.Context) {
-			w := newWorld(ctx, ada, grace)
-			user := w.orgUser("grace")
-			w.create(user)
-			w.expectReady(user)
-			w.sim.During(func(call openaitest.Call) {
-				if call.Endpoint == "/organization/users/{id}" {
-					edit(w, w.orgUser("grace"), func(user *v1alpha1.OrgUser) {
-						user.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"}
-					})
-				}
+			It("leaves the person in with Retain", func(ctx context.Context) {
+				w, user := deleting(ctx, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+				w.expectGone(user)
+				w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
+				Expect(w.mutationsTried()).To(BeEmpty())
 			})
-			w.delete(user)
-			w.expectStalled(user, "Paused", "")
-			Expect(w.mutationsTried()).To(BeEmpty())
+
+			It("keeps the object when it is paused", func(ctx context.Context) {
+				w, user := deleting(ctx, func(user *v1alpha1.OrgUser) {
+					user.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"}
+				})
+				w.expectStalled(user, "Paused", "")
+				Expect(w.mutationsTried()).To(BeEmpty())
+			})
 		})
 
 		It("takes a person who is gone already for removed", func(ctx context.Context) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
-	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // AssignmentSweep keeps the role assignments fresh of the users whom a binding, or an OrgUser with a roleID,
@@ -55,7 +54,6 @@ func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 		case err != nil:
 		case !wanted:
 			conn.roster.ForgetAssignments(userID)
-			continue
 		default:
 			err = refusing(s.Connections, conn, conn.roster.RefreshAssignments(ctx, conn.api, userID))
 		}
@@ -67,19 +65,16 @@ func (s *AssignmentSweep) sweep(ctx context.Context, conn *connection) {
 		if ctx.Err() != nil || openai.IsRateLimited(err) || refusesKey(err) {
 			return
 		}
-		wait := s.backoff.When(userID)
-		s.retryAt[userID] = s.Connections.now().Add(wait)
-		log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "after", wait.String(), "error", err.Error())
+		after := s.backoff.When(userID)
+		s.retryAt[userID] = s.Connections.now().Add(after)
+		log.FromContext(ctx).Info("role assignments could not be listed; tried again", "userID", userID, "after", after.String(), "error", err.Error())
 		return
 	}
 }
 
 // wanted says whether any object still cares which roles the user has.
 func (s *AssignmentSweep) wanted(ctx context.Context, conn *connection, userID string) (bool, error) {
-	keys := []roster.Key{roster.IDKey(userID)}
-	for _, user := range conn.roster.Known(keys[0]) {
-		keys = roster.Keys(user)
-	}
+	keys := conn.roster.KeysOf(userID)
 	find := finder{s.Reader}
 	siblings, err := find.siblings(ctx, s.Connections, conn)
 	if err != nil {

@@ -165,6 +165,37 @@ var _ = Describe("Undeclared users", func() {
 })
 
 var _ = Describe("Undeclared role assignments", func() {
+	It("stay when a binding gives them by now", func(ctx context.Context) {
+		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
+		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
+		binding := w.binding("viewers", "viewer", "ada", "grace", "alan")
+		for _, m := range w.sim.Members() {
+			w.sim.AssignRole(m.ID, viewer)
+		}
+		sent, goOn := make(chan bool, 1), make(chan bool)
+		w.sim.During(func(call openaitest.Call) {
+			if call.Method == http.MethodDelete {
+				select {
+				case sent <- true:
+					<-goOn
+				default:
+				}
+			}
+		})
+		w.declareAll([]string{"ada", "grace", "alan"})
+		Eventually(func() chan bool {
+			w.ask()
+			w.quiet()
+			return sent
+		}).Should(Receive())
+		w.create(binding)
+		Eventually(w.verdict).WithArguments(binding).ShouldNot(Equal("not observed yet"))
+		close(goOn)
+		Eventually(w.holders).WithArguments("viewer").Should(HaveLen(3))
+		w.quiet()
+		Expect(w.timesOf(http.MethodDelete)).To(HaveLen(1), "the one whose call was under way")
+	})
+
 	It("stay when the policy is changed while they are taken away one by one", func(ctx context.Context) {
 		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
 		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})

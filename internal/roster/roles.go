@@ -82,7 +82,7 @@ func (r *Roster) SetUnassigned(userID, roleID string) {
 	r.editAssignments(userID, func(roles []openai.RoleAssignment) []openai.RoleAssignment {
 		return slices.DeleteFunc(roles, func(a openai.RoleAssignment) bool { return a.RoleID == roleID })
 	})
-	r.publish(r.keysOf(userID))
+	r.publish(r.KeysOf(userID))
 }
 
 func (r *Roster) editAssignments(userID string, edit func([]openai.RoleAssignment) []openai.RoleAssignment) {
@@ -105,7 +105,8 @@ func (r *Roster) ForgetAssignments(userID string) {
 	delete(r.wanted, userID)
 }
 
-func (r *Roster) keysOf(userID string) []Key {
+// KeysOf returns the keys of a user by their ID: also the email of one whom the roster knows.
+func (r *Roster) KeysOf(userID string) []Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if user, ok := r.users[userID]; ok {
@@ -176,7 +177,7 @@ func (r *Roster) RefreshAssignments(ctx context.Context, api API, userID string)
 		return err
 	}
 	if !sameAssignments(before, after) {
-		r.publish(r.keysOf(userID))
+		r.publish(r.KeysOf(userID))
 	}
 	return nil
 }
