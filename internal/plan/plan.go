@@ -93,8 +93,18 @@ func (s Step) Target() Target { return Target{s.Verb, s.UserID, s.Role.ID} }
 
 // Compare orders steps: first those that give, then those that take, each by user and role.
 func Compare(a, b Step) int {
-	return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Role.ID, b.Role.ID))
+	return cmp.Or(cmp.Compare(a.Verb.rank(), b.Verb.rank()), cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Role.ID, b.Role.ID))
 }
+
+func (v Verb) rank() int {
+	return map[Verb]int{Assign: 0, Update: 1, Unassign: 2, Remove: 3}[v]
+}
+
+// Takes says whether the step takes something away, or may: a role, an owner, a membership.
+func (s Step) Takes() bool { return s.Verb == Unassign || s.MayDemote() }
+
+// Alone says whether nothing else of its kind may be under way in the organization: owners or removals are concerned.
+func (s Step) Alone() bool { return s.MayDemote() }
 
 // String says what the step does, for people.
 func (s Step) String() string { return s.say("update", "remove", "assign", "unassign") }

@@ -56,7 +56,7 @@ func TestUser(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, User(tc.desired, tc.observed)); diff != "" {
+			if diff := cmp.Diff(tc.want, Fields(tc.desired, tc.observed)); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
 			}
 		})

@@ -27,8 +27,8 @@ func (u ObservedUser) Who() string {
 	return u.ID
 }
 
-// User plans the change of one member: no step, or one Update of all the fields that differ.
-func User(desired DesiredUser, observed ObservedUser) []Step {
+// Fields plans the change of one member: no step, or one Update of all the fields that differ.
+func Fields(desired DesiredUser, observed ObservedUser) []Step {
 	var changes []Change
 	if desired.Role != "" && desired.Role != observed.Role {
 		changes = append(changes, Change{FieldRole, observed.Role, desired.Role})

@@ -1,92 +1,76 @@
-// Package roster keeps the live organization: read whole, kept in memory, and corrected by every answer
-// that the API gives in between. It never takes a failed or partial reading for an empty organization.
+// Package roster keeps the live organization: read whole, kept in memory, and corrected by every answer that the API
+// gives in between. It makes no calls. A reading that failed never comes here, so that nobody is missing for it.
 package roster
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
-// API is what the roster reads. *openai.Client has it.
-type API interface {
-	ListUsers(ctx context.Context) ([]openai.User, error)
-	ListUsersByEmail(ctx context.Context, emails []string) ([]openai.User, error)
-	GetUser(ctx context.Context, userID string) (openai.User, error)
-	ListUserRoles(ctx context.Context, userID string) ([]openai.RoleAssignment, error)
-	ListRoles(ctx context.Context) ([]openai.Role, error)
-}
-
-var _ API = (*openai.Client)(nil)
-
-// Key names a user by ID or by email. Emails are compared in lower case.
-type Key struct {
-	ID, Email string
-}
-
-// IDKey is the Key of a user's ID.
-func IDKey(id string) Key { return Key{ID: id} }
-
-// EmailKey is the Key of an address, without regard to case.
-func EmailKey(email string) Key { return Key{Email: strings.ToLower(email)} }
-
 // Keys are the keys under which a user is known.
-func Keys(user openai.User) []Key {
-	keys := []Key{IDKey(user.ID)}
+func Keys(user openai.User) []plan.Key {
+	keys := []plan.Key{plan.IDKey(user.ID)}
 	if user.Email != "" {
-		keys = append(keys, EmailKey(user.Email))
+		keys = append(keys, plan.EmailKey(user.Email))
 	}
 	return keys
 }
 
-// Roster is one organization as it was last seen. It is safe for concurrent use; no method holds its lock
-// while the API is asked.
+// Roster is one organization as it was last seen. It is safe for concurrent use. What is told of changes are the keys
+// of the users who differ from what the roster had before, old and new.
 type Roster struct {
-	now      func() time.Time
-	onChange func([]Key)
+	now func() time.Time
 
-	reading  chan struct{} // holds a token while a whole reading is under way
-	absences batch
-
-	mu      sync.Mutex
-	readAt  time.Time // of the last whole reading; zero before the first
+	mu      sync.RWMutex
+	readAt  time.Time // when the last whole reading began; zero before the first
 	users   map[string]openai.User
 	byEmail map[string][]string // IDs by email in lower case, sorted
-	absent  map[Key]bool        // confirmed since the last reading that saw or could have seen them
-	doubted map[string]bool     // users after a lost answer: look before trusting
-	touched map[string]bool     // users learnt of while a whole reading is under way; nil when none is
+	owners  map[string]bool     // IDs of those who were owners when last seen
+	// absent has whom a look did not find, and no reading since. A number says which reading asked for them last.
+	absent map[plan.Key]int
+	// readings counts whole readings.
+	readings int
+	// open are the readings under way. touched is when a user was learnt of last: a reading or a look that began before
+	// is older than what is known. Kept while it may matter.
+	open    int
+	touched map[string]time.Time
+	doubts  map[string]doubt // by user ID
 
 	assignments map[string]assignments // by user ID
-	wanted      map[string]bool        // users whose assignments are to be listed soon
-	edits       map[string]int         // of a user's assignments, by rollcall: a list begun before is outdated
-	listing     singleflight.Group     // role lists under way, by user ID; "" is the organization's roles
+	editedAt    map[string]time.Time   // when a user's assignments were changed last; a list begun before is outdated
 	roles       []openai.Role
 	rolesAt     time.Time
 }
 
-// New returns an empty roster. onChange is told which users were found to differ from what the roster had
-// before: changed, appeared or vanished, each by ID and by email, old and new. It must not call back.
-func New(now func() time.Time, onChange func([]Key)) *Roster {
+// doubt is about a user after the answer to a change was lost.
+type doubt struct {
+	lostAt time.Time
+	// deadline is when the request can have no effect any more.
+	deadline time.Time
+	// fields and roles say what was not looked at since it was lost.
+	fields, roles bool
+}
+
+// New returns an empty roster.
+func New(now func() time.Time) *Roster {
 	return &Roster{
-		now: now, onChange: onChange,
-		reading: make(chan struct{}, 1),
-		users:   map[string]openai.User{}, byEmail: map[string][]string{},
-		absent: map[Key]bool{}, doubted: map[string]bool{},
-		assignments: map[string]assignments{}, wanted: map[string]bool{}, edits: map[string]int{},
+		now:   now,
+		users: map[string]openai.User{}, byEmail: map[string][]string{}, owners: map[string]bool{},
+		absent: map[plan.Key]int{}, doubts: map[string]doubt{}, touched: map[string]time.Time{},
+		assignments: map[string]assignments{}, editedAt: map[string]time.Time{},
 	}
 }
 
-// ReadAt is when the organization was last read whole, or zero.
+// ReadAt is when the last whole reading began, or zero.
 func (r *Roster) ReadAt() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	return r.readAt
 }
 
@@ -97,14 +81,11 @@ type Counts struct {
 
 // Counts counts the users as they are known now.
 func (r *Roster) Counts() Counts {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	counts := Counts{Total: len(r.users)}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	counts := Counts{Total: len(r.users), Owners: len(r.owners)}
 	for _, user := range r.users {
-		switch user.Role {
-		case "owner":
-			counts.Owners++
-		case "reader":
+		if user.Role == roleReader {
 			counts.Readers++
 		}
 		if user.IsServiceAccount {
@@ -117,95 +98,118 @@ func (r *Roster) Counts() Counts {
 	return counts
 }
 
-// Owners returns the IDs of the users who were owners when last seen, sorted.
-func (r *Roster) Owners() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var owners []string
-	for id, user := range r.users {
-		if user.Role == "owner" {
-			owners = append(owners, id)
-		}
+// Size is the number of users and of owners.
+func (r *Roster) Size() (users, owners int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.users), len(r.owners)
+}
+
+const roleReader = "reader"
+
+// Owners returns those who were owners when last seen, sorted by ID.
+func (r *Roster) Owners() []openai.User {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	owners := make([]openai.User, 0, len(r.owners))
+	for id := range r.owners {
+		owners = append(owners, r.users[id])
 	}
-	slices.Sort(owners)
+	slices.SortFunc(owners, func(a, b openai.User) int { return strings.Compare(a.ID, b.ID) })
 	return owners
 }
 
 // Users returns everybody as last seen, sorted by ID.
 func (r *Roster) Users() []openai.User {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	return slices.SortedFunc(maps.Values(r.users), func(a, b openai.User) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// Refresh reads the organization whole, unless the last reading began less than maxAge ago or, with one
-// under way, that one will do. It returns whether it read. On an error the roster stays as it was.
-func (r *Roster) Refresh(ctx context.Context, api API, maxAge time.Duration) (bool, error) {
-	asked := r.now()
-	select {
-	case r.reading <- struct{}{}:
-		defer func() { <-r.reading }()
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	begun := r.now()
-	if at := r.ReadAt(); !at.IsZero() && (at.After(asked) || begun.Sub(at) < maxAge) {
-		return false, nil
-	}
+// Reading is a whole reading under way.
+type Reading struct{ begun time.Time }
 
+// Begin notes that a whole reading begins. It must be ended by End or Abandon.
+func (r *Roster) Begin() Reading {
 	r.mu.Lock()
-	r.touched = map[string]bool{}
-	r.mu.Unlock()
-	users, err := api.ListUsers(ctx)
-	r.mu.Lock()
-	touched := r.touched
-	r.touched = nil
-	if err != nil {
-		r.mu.Unlock()
-		return false, err
-	}
-	changed := r.replace(users, touched)
-	r.readAt = begun
-	r.mu.Unlock()
-	r.publish(changed)
-	return true, nil
+	defer r.mu.Unlock()
+	r.open++
+	return Reading{begun: r.now()}
 }
 
-// replace takes over a whole reading. What was learnt of a user while it was under way is newer than it.
-// r.mu is held.
-func (r *Roster) replace(users []openai.User, touched map[string]bool) []Key {
-	var changed []Key
+// Abandon notes that a reading failed: nothing is taken from it.
+func (r *Roster) Abandon() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.close()
+}
+
+func (r *Roster) close() {
+	r.open--
+	if r.open > 0 {
+		return
+	}
+	old := r.now().Add(-longestLook)
+	maps.DeleteFunc(r.touched, func(_ string, at time.Time) bool { return at.Before(old) })
+}
+
+// longestLook is longer than any look at a single user takes.
+const longestLook = 2 * time.Minute
+
+// End takes over a whole reading. What was learnt of a user since it began is newer than it.
+func (r *Roster) End(reading Reading, users []openai.User) []plan.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	newer := func(id string) bool {
+		at, ok := r.touched[id]
+		return ok && !at.Before(reading.begun)
+	}
+	var changed []plan.Key
 	seen := make(map[string]bool, len(users))
 	for _, user := range users {
 		seen[user.ID] = true
-		if touched[user.ID] {
-			continue
+		if !newer(user.ID) {
+			r.looked(user.ID, reading.begun)
+			changed = append(changed, r.put(user)...)
 		}
-		delete(r.doubted, user.ID)
-		changed = append(changed, r.put(user)...)
 	}
 	for id := range r.users {
-		if !seen[id] && !touched[id] {
+		if !seen[id] && !newer(id) {
 			changed = append(changed, r.drop(id)...)
+			r.looked(id, reading.begun)
+		}
+	}
+	r.close()
+	if reading.begun.After(r.readAt) {
+		r.readAt = reading.begun
+	}
+	r.readings++
+	maps.DeleteFunc(r.absent, func(_ plan.Key, asked int) bool { return asked < r.readings-2 })
+	for id, d := range r.doubts {
+		if _, there := r.users[id]; !there && !newer(id) && reading.begun.After(d.deadline) {
+			delete(r.doubts, id)
 		}
 	}
 	return changed
 }
 
 // put stores a user and returns their keys, old and new, if anything differs. r.mu is held.
-func (r *Roster) put(user openai.User) []Key {
+func (r *Roster) put(user openai.User) []plan.Key {
 	known, ok := r.users[user.ID]
 	if ok && known == user {
 		return nil
 	}
-	var keys []Key
+	var keys []plan.Key
 	if ok {
 		keys = Keys(known)
 		r.unindex(known)
 	}
 	r.users[user.ID] = user
+	if user.Role == plan.RoleOwner {
+		r.owners[user.ID] = true
+	}
 	if user.Email != "" {
-		email := strings.ToLower(user.Email)
+		email := plan.Fold(user.Email)
 		ids := append(slices.Clone(r.byEmail[email]), user.ID)
 		slices.Sort(ids)
 		r.byEmail[email] = ids
@@ -217,22 +221,21 @@ func (r *Roster) put(user openai.User) []Key {
 }
 
 // drop forgets a user and returns their keys, if they were known. r.mu is held.
-func (r *Roster) drop(id string) []Key {
+func (r *Roster) drop(id string) []plan.Key {
 	known, ok := r.users[id]
 	if !ok {
 		return nil
 	}
 	r.unindex(known)
 	delete(r.users, id)
-	delete(r.doubted, id)
 	delete(r.assignments, id)
-	delete(r.wanted, id)
-	delete(r.edits, id)
+	delete(r.editedAt, id)
 	return Keys(known)
 }
 
 func (r *Roster) unindex(user openai.User) {
-	email := strings.ToLower(user.Email)
+	delete(r.owners, user.ID)
+	email := plan.Fold(user.Email)
 	ids := slices.DeleteFunc(slices.Clone(r.byEmail[email]), func(id string) bool { return id == user.ID })
 	if len(ids) == 0 {
 		delete(r.byEmail, email)
@@ -241,15 +244,5 @@ func (r *Roster) unindex(user openai.User) {
 	r.byEmail[email] = ids
 }
 
-// touch marks that something newer than a reading under way is known of the user. r.mu is held.
-func (r *Roster) touch(id string) {
-	if r.touched != nil {
-		r.touched[id] = true
-	}
-}
-
-func (r *Roster) publish(changed []Key) {
-	if len(changed) > 0 {
-		r.onChange(changed)
-	}
-}
+// touch marks that something newer than what was asked for before is known of the user. r.mu is held.
+func (r *Roster) touch(id string) { r.touched[id] = r.now() }

@@ -1,156 +1,201 @@
 package roster
 
 import (
-	"context"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
-// Find returns the users with the key: one, none, or several with the same email. It asks the API only
-// where the roster cannot know: for a user after a lost answer, and once for one that the last reading did
-// not have, since absence is confirmed before it is reported.
-func (r *Roster) Find(ctx context.Context, api API, key Key) ([]openai.User, error) {
-	users, doubted, known := r.lookUp(key)
-	if !known {
-		return r.confirmAbsence(ctx, api, key)
+var _ plan.Directory = (*Roster)(nil)
+
+// Planned is a user as plans have them.
+func Planned(user openai.User) plan.User {
+	return plan.User{
+		ID: user.ID, Email: user.Email, Role: user.Role,
+		DeveloperPersona: user.DeveloperPersona, TechnicalLevel: user.TechnicalLevel,
+		Exempt: user.IsServiceAccount || user.IsSCIMManaged || user.IsDefault,
 	}
-	if !doubted {
-		return users, nil
-	}
-	for _, user := range users {
-		if _, _, err := r.Fresh(ctx, api, user.ID); err != nil {
-			return nil, err
-		}
-	}
-	users, _, _ = r.lookUp(key)
-	return users, nil
 }
 
-// Confirm has the absence of all the addresses that the roster does not know confirmed, by one call for many.
-func (r *Roster) Confirm(ctx context.Context, api API, keys []Key) error {
-	var unknown []string
-	for _, key := range keys {
-		if _, _, known := r.lookUp(key); !known && key.Email != "" {
-			unknown = append(unknown, key.Email)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	users, err := api.ListUsersByEmail(ctx, unknown)
-	if err == nil {
-		r.learn(unknown, users)
-	}
-	return err
+// Get returns the user with the ID as last seen.
+func (r *Roster) Get(id string) (openai.User, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	user, ok := r.users[id]
+	return user, ok
 }
 
-// Known returns what the roster has for the key, without asking the API.
-func (r *Roster) Known(key Key) []openai.User {
-	users, _, _ := r.lookUp(key)
+// User implements plan.Directory.
+func (r *Roster) User(id string) (plan.User, bool) {
+	user, ok := r.Get(id)
+	return Planned(user), ok
+}
+
+// WithEmail implements plan.Directory.
+func (r *Roster) WithEmail(email string) []plan.User {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var users []plan.User
+	for _, id := range r.byEmail[email] {
+		users = append(users, Planned(r.users[id]))
+	}
 	return users
 }
 
-// lookUp reports known if the roster has users for the key or has confirmed that there are none.
-func (r *Roster) lookUp(key Key) (users []openai.User, doubted, known bool) {
+// NoUser implements plan.Directory.
+func (r *Roster) NoUser(id string) bool { return r.isAbsent(plan.IDKey(id)) }
+
+// NoEmail implements plan.Directory.
+func (r *Roster) NoEmail(email string) bool { return r.isAbsent(plan.Key{Email: email}) }
+
+func (r *Roster) isAbsent(key plan.Key) bool {
+	r.mu.RLock()
+	asked, ok := r.absent[key]
+	current := r.readings
+	r.mu.RUnlock()
+	if ok && asked != current {
+		r.mu.Lock()
+		if _, still := r.absent[key]; still {
+			r.absent[key] = current
+		}
+		r.mu.Unlock()
+	}
+	return ok
+}
+
+// IDs returns the IDs of the users with the key: one, none, or several with the same email.
+func (r *Roster) IDs(key plan.Key) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if key.ID == "" {
+		return r.byEmail[key.Email]
+	}
+	if _, ok := r.users[key.ID]; ok {
+		return []string{key.ID}
+	}
+	return nil
+}
+
+// KeysOf returns the keys of a user by their ID: also the email of one whom the roster knows.
+func (r *Roster) KeysOf(userID string) []plan.Key {
+	if user, ok := r.Get(userID); ok {
+		return Keys(user)
+	}
+	return []plan.Key{plan.IDKey(userID)}
+}
+
+// SawByEmail takes over the answer to the question which of the addresses are members, asked at the time given.
+func (r *Roster) SawByEmail(begun time.Time, asked []string, users []openai.User) []plan.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids := r.byEmail[key.Email]
-	if key.ID != "" {
-		ids = []string{key.ID}
-	}
-	for _, id := range ids {
-		if user, ok := r.users[id]; ok {
-			users = append(users, user)
-			doubted = doubted || r.doubted[id]
-		}
-	}
-	return users, doubted, len(users) > 0 || r.absent[key]
-}
-
-func (r *Roster) confirmAbsence(ctx context.Context, api API, key Key) ([]openai.User, error) {
-	if key.ID != "" {
-		user, found, err := r.Fresh(ctx, api, key.ID)
-		if err != nil || !found {
-			return nil, err
-		}
-		return []openai.User{user}, nil
-	}
-	if err := r.absences.ask(ctx, key.Email, func(ctx context.Context, emails []string) error {
-		users, err := api.ListUsersByEmail(ctx, emails)
-		if err != nil {
-			return err
-		}
-		r.learn(emails, users)
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	users, _, _ := r.lookUp(key)
-	return users, nil
-}
-
-// learn takes over the answer to the question which of the addresses are members.
-func (r *Roster) learn(asked []string, users []openai.User) {
-	r.mu.Lock()
-	var changed []Key
+	var changed []plan.Key
 	for _, user := range users {
-		r.touch(user.ID)
-		changed = append(changed, r.put(user)...)
+		changed = append(changed, r.see(begun, user)...)
 	}
 	for _, email := range asked {
-		if len(r.byEmail[email]) == 0 {
-			r.absent[EmailKey(email)] = true
+		if key := plan.EmailKey(email); len(r.byEmail[key.Email]) == 0 {
+			if _, known := r.absent[key]; !known {
+				changed = append(changed, key)
+			}
+			r.absent[key] = r.readings
 		}
 	}
-	r.mu.Unlock()
-	r.publish(changed)
+	return changed
 }
 
-// Fresh asks the API for one user and keeps the answer. found is false if there is no such user.
-func (r *Roster) Fresh(ctx context.Context, api API, id string) (user openai.User, found bool, err error) {
-	user, err = api.GetUser(ctx, id)
-	switch {
-	case openai.IsNotFound(err):
-		r.Drop(id)
-		r.mu.Lock()
-		r.absent[IDKey(id)] = true
-		r.mu.Unlock()
-		return openai.User{}, false, nil
-	case err != nil:
-		return openai.User{}, false, err
-	}
-	r.mu.Lock()
-	r.touch(id)
-	delete(r.doubted, id)
-	changed := r.put(user)
-	r.mu.Unlock()
-	r.publish(changed)
-	return user, true, nil
-}
-
-// Put keeps the answer to a change that rollcall made. Nobody is told: whoever made it knows.
-func (r *Roster) Put(user openai.User) {
+// Changed takes over the user as the answer to a change has them, which was sent at the time given.
+func (r *Roster) Changed(sent time.Time, user openai.User) []plan.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.touch(user.ID)
-	delete(r.doubted, user.ID)
-	r.put(user)
+	r.looked(user.ID, sent)
+	return r.put(user)
 }
 
-// Drop forgets a user who is gone.
-func (r *Roster) Drop(id string) {
+// Saw takes over the answer about one user, asked for at the time given.
+func (r *Roster) Saw(begun time.Time, user openai.User) []plan.Key {
 	r.mu.Lock()
-	r.touch(id)
-	changed := r.drop(id)
-	r.mu.Unlock()
-	r.publish(changed)
+	defer r.mu.Unlock()
+	return r.see(begun, user)
 }
 
-// Doubt marks a user after a lost answer: what was sent may or may not have been applied, so the next Find
-// looks.
-func (r *Roster) Doubt(id string) {
+func (r *Roster) see(begun time.Time, user openai.User) []plan.Key {
+	if at, ok := r.touched[user.ID]; ok && at.After(begun) {
+		return nil
+	}
+	r.touched[user.ID] = begun
+	r.looked(user.ID, begun)
+	return r.put(user)
+}
+
+// SawNobody takes over that there is no user with the ID, asked for at the time given.
+func (r *Roster) SawNobody(begun time.Time, id string) []plan.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.touch(id)
+	r.looked(id, begun)
+	changed := r.drop(id)
+	if _, known := r.absent[plan.IDKey(id)]; !known {
+		changed = append(changed, plan.IDKey(id))
+	}
+	r.absent[plan.IDKey(id)] = r.readings
+	return changed
+}
+
+// looked settles what a look can settle that began at the time given. r.mu is held.
+func (r *Roster) looked(id string, begun time.Time) {
+	d, ok := r.doubts[id]
+	if !ok || !begun.After(d.lostAt) {
+		return
+	}
+	d.fields = false
+	r.settle(id, d, begun)
+}
+
+// settle keeps a doubt until a look has begun after its deadline, and no side of it is open.
+func (r *Roster) settle(id string, d doubt, begun time.Time) {
+	if !d.fields && !d.roles && begun.After(d.deadline) {
+		delete(r.doubts, id)
+		return
+	}
+	r.doubts[id] = d
+}
+
+// Doubt marks a user after a lost answer: what was sent may or may not have been carried out, and may still be until the
+// deadline. roles says that it was about their roles, else it was about their fields or membership.
+func (r *Roster) Doubt(id string, roles bool, deadline time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.touch(id) // a reading under way may have seen the user before the change
-	r.doubted[id] = true
+	now := r.now()
+	d := r.doubts[id]
+	d.lostAt = now
+	if deadline.After(d.deadline) {
+		d.deadline = deadline
+	}
+	if roles {
+		d.roles = true
+		delete(r.assignments, id)
+		r.editedAt[id] = now
+	} else {
+		d.fields = true
+	}
+	r.doubts[id] = d
+}
+
+// Doubted says whether the user's fields, or whether they are there, must be looked at before they are trusted.
+func (r *Roster) Doubted(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.doubts[id].fields
+}
+
+// Unsettled says whether a call whose answer was lost may still have an effect that nobody has looked for, and since
+// when a look can settle that.
+func (r *Roster) Unsettled(id string) (since time.Time, unsettled bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	d, ok := r.doubts[id]
+	return d.deadline, ok
 }

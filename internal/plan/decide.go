@@ -1,0 +1,262 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Due is a step that is called for, and what keeps it from being made now.
+type Due struct {
+	Step Step
+	// Asker is the Organization object whose manifest asks for it: the call goes out with its key and under its guard.
+	Asker Ref
+	// Wait is what keeps it from being made; None: it may be made now.
+	Wait Fact
+}
+
+// Said is what is to be said of one object, as far as the person is concerned.
+type Said struct {
+	// Fact is what stands against what it declares.
+	Fact Fact
+	// Holding is how the person has the binding's role; "" while it is not known. For bindings only.
+	Holding Holding
+	// Forget: nothing is left to remember of the person, so that a line or a leaver may be dropped.
+	Forget bool
+}
+
+// Look is what must be looked at before more can be said.
+type Look struct {
+	// User: whether they are there, and their fields. Roles: the roles that they hold.
+	User, Roles bool
+}
+
+// Decision is what comes of a Person: what to do, and what to say of each object that speaks of them.
+type Decision struct {
+	// Steps come with those first that give.
+	Steps []Due
+	// Claims and Grants have the objects by UID, Leaving the lines of each Organization.
+	Claims, Grants map[string]Said
+	Leaving        map[Ref]Said
+	Look           Look
+	// WakeAt is when something changes by itself, in seconds; 0: never.
+	WakeAt int64
+	// Undeclared: no OrgUser names them. UndeclaredRoles are the assignments that nothing declares.
+	Undeclared      bool
+	UndeclaredRoles []Role
+}
+
+// Decide says what is to be done about a person and what to say of each object. It does not depend on the order of the
+// objects, and after its steps were made it has none.
+func Decide(p *Person) Decision {
+	d := &decider{Person: p, Decision: Decision{
+		Claims: map[string]Said{}, Grants: map[string]Said{}, Leaving: map[Ref]Said{},
+	}}
+	d.resolve()
+	d.leave()
+	d.removeUndeclared()
+	d.fields()
+	d.roles()
+	slices.SortFunc(d.Steps, func(a, b Due) int { return Compare(a.Step, b.Step) })
+	return d.Decision
+}
+
+type decider struct {
+	*Person
+	Decision
+
+	// declaring are the claims that name the person and are not going; winner is the one that acts.
+	declaring []*Claim
+	winner    *Claim
+	taking    bool // winner takes the person over, and must write that down
+	leaving   bool // they are to be removed now
+}
+
+// resolve finds who acts among those who name the person, and says of the others what stands against them.
+func (d *decider) resolve() {
+	claims := slices.Clone(d.Person.Claims)
+	slices.SortFunc(claims, func(a, b *Claim) int {
+		if older(a, b) {
+			return -1
+		}
+		return 1
+	})
+	for _, claim := range claims {
+		if claim.Going {
+			continue
+		}
+		d.declaring = append(d.declaring, claim)
+		standing := claim.Standing(d.Directory)
+		switch {
+		case standing.Fact.Kind == Unknown:
+			d.Look.User = true
+			d.Decision.Claims[claim.UID] = Said{Fact: standing.Fact}
+		case standing.Fact.Kind != None || standing.User.ID != d.User.ID:
+			// It stands for nobody, or for another: it protects this one and gives nothing.
+			if standing.Fact.Kind != None {
+				d.Decision.Claims[claim.UID] = Said{Fact: standing.Fact}
+			}
+		case d.winner == nil:
+			d.winner, d.taking = claim, standing.TakesOver
+		default:
+			d.Decision.Claims[claim.UID] = Said{Fact: Fact{Kind: DeclaredElsewhere, Object: d.winner.Ref}}
+		}
+	}
+}
+
+// leave decides about those whose OrgUser went.
+func (d *decider) leave() {
+	for _, line := range d.Person.Leaving {
+		fact, forget := d.leaver(line)
+		d.Decision.Leaving[line.Organization.Ref] = Said{Fact: fact, Forget: forget && d.settled()}
+	}
+}
+
+func (d *decider) leaver(line Leaver) (fact Fact, forget bool) {
+	for _, claim := range d.declaring {
+		if claim.Written && d.winner == claim {
+			return Fact{Kind: DeclaredAgain, Object: claim.Ref}, true
+		}
+	}
+	switch {
+	case len(d.declaring) > 0:
+		return Fact{Kind: Protected, Object: d.declaring[0].Ref}, false
+	case !d.Present && d.Directory.NoUser(d.User.ID):
+		return Fact{Kind: Gone}, true
+	case !d.Present || d.Doubted:
+		d.Look.User = true
+		return Fact{Kind: Unknown}, false
+	case d.Now < line.Due:
+		d.WakeAt = earliest(d.WakeAt, line.Due)
+		return Fact{Kind: NotDue, Until: line.Due}, false
+	case line.Email != "" && Fold(d.User.Email) != line.Email:
+		return Fact{Kind: AddressChanged, Users: append([]User{d.User}, d.Directory.WithEmail(line.Email)...)}, false
+	}
+	d.leaving = true
+	return d.need(Removal(d.observed())[0], line.Organization, Fact{}), false
+}
+
+// settled says whether what is remembered of the person may be forgotten. Where a lost answer stands against it, it has
+// them looked at once that can settle it.
+func (d *decider) settled() bool {
+	switch {
+	case !d.Unsettled:
+		return true
+	case d.SettlesAt == 0:
+	case d.Now < d.SettlesAt:
+		d.WakeAt = earliest(d.WakeAt, d.SettlesAt)
+	default:
+		d.Look.User, d.Look.Roles = true, true
+	}
+	return false
+}
+
+// removeUndeclared decides about somebody whom no OrgUser names.
+func (d *decider) removeUndeclared() {
+	d.Decision.Undeclared = d.Present && len(d.Person.Claims) == 0 && len(d.Person.Leaving) == 0 && !d.User.Exempt
+	if !d.Decision.Undeclared || d.Doubted || d.Sums.Unresolved || d.Sums.OrgUsers == 0 || d.Sums.Objects != 1 || d.SeenUndeclared < Sightings {
+		return
+	}
+	for _, organization := range d.Organizations {
+		if organization.UndeclaredUsers == Take {
+			d.leaving = true
+			d.need(Removal(d.observed())[0], organization, Fact{})
+		}
+	}
+}
+
+// Sightings is how many whole readings in a row must have found something undeclared before it is taken.
+const Sightings = 2
+
+// fields decides about the fields that the winner declares.
+func (d *decider) fields() {
+	claim := d.winner
+	if claim == nil {
+		return
+	}
+	said := func(fact Fact) { d.Decision.Claims[claim.UID] = Said{Fact: fact} }
+	if d.Doubted {
+		d.Look.User = true
+		said(Fact{Kind: Unknown})
+		return
+	}
+	if claim.Want.RoleID != "" && !d.RolesKnown {
+		d.Look.Roles = true
+		said(Fact{Kind: Unknown})
+		return
+	}
+	observed := d.observed()
+	observed.HoldsRoleID = d.holding(claim.Want.RoleID) != NotHeld
+	steps := Fields(claim.Want, observed)
+	switch {
+	case claim.Paused:
+		said(Fact{Kind: Paused})
+	case len(steps) == 0 && claim.Organization.Observe:
+		said(Fact{Kind: Observed})
+	case len(steps) == 0 && (d.taking || !claim.Written):
+		said(Fact{Kind: NotWritten})
+	case len(steps) == 0:
+		said(Fact{})
+	}
+	for _, step := range steps {
+		first := Fact{}
+		if claim.Paused {
+			first = Fact{Kind: Paused}
+		} else if d.taking || !claim.Written {
+			first = Fact{Kind: NotWritten}
+		}
+		said(d.need(step, claim.Organization, first))
+	}
+}
+
+// need adds a step, and returns what keeps it from being made now; Pending: nothing does, and it waits for its turn.
+// first is a fact of the object's own; what its Organization has against it goes before that.
+func (d *decider) need(step Step, asker *Organization, first Fact) Fact {
+	wait := asker.standsStill()
+	if wait.Kind == None {
+		wait = first
+	}
+	if wait.Kind == None {
+		wait = d.tried(step, asker.Ref)
+	}
+	d.Steps = append(d.Steps, Due{Step: step, Asker: asker.Ref, Wait: wait})
+	if wait.Kind == None {
+		return Fact{Kind: Pending}
+	}
+	return wait
+}
+
+// tried is what came of the last try of the step, if nothing has changed since.
+func (d *decider) tried(step Step, asker Ref) Fact {
+	last, ok := d.Tried[step.Target()]
+	if !ok || last.Fingerprint != d.Fingerprint(step, asker) || last.Until != 0 && d.Now >= last.Until {
+		return Fact{}
+	}
+	d.WakeAt = earliest(d.WakeAt, last.Until)
+	return last.Fact
+}
+
+// Fingerprint tells whether a step is still called for by the same facts.
+func (p *Person) Fingerprint(step Step, asker Ref) string {
+	return fmt.Sprintf("%v %v %v", step, p.User, asker)
+}
+
+func (p *Person) observed() ObservedUser {
+	return ObservedUser{
+		ID: p.User.ID, Email: p.User.Email, Role: p.User.Role,
+		DeveloperPersona: p.User.DeveloperPersona, TechnicalLevel: p.User.TechnicalLevel,
+	}
+}
+
+// holding says how the user has a role, of which the roles are known.
+func (p *Person) holding(roleID string) Holding {
+	for _, held := range p.Roles {
+		switch {
+		case !SameRole(held.Role.ID, roleID):
+		case held.Inherited || held.Predefined:
+			return Inherited
+		default:
+			return Direct
+		}
+	}
+	return NotHeld
+}
