@@ -13,6 +13,10 @@ const (
 	EventDriftCorrected = "DriftCorrected"
 	// EventUndeclaredRemoved: a user or an assignment that no object declares was removed, as spec.undeclared asks.
 	EventUndeclaredRemoved = "UndeclaredRemoved"
+	// EventLeaving: an OrgUser went, and its user is to leave after guard.removalDelay.
+	EventLeaving = "Leaving"
+	// EventDeclaredAgain: an OrgUser names somebody who was to leave, so they stay.
+	EventDeclaredAgain = "DeclaredAgain"
 	// EventRemoved: the object went, and its user has left the organization.
 	EventRemoved = "Removed"
 	// EventRetained: the object went, and what it declared stays in the organization.

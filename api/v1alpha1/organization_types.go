@@ -110,6 +110,18 @@ type Guard struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$')",message="window must be a duration such as 30m, 1h or 24h"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('720h'))",message="window must be from 1m to 720h"
 	Window metav1.Duration `json:"window,omitzero"`
+
+	// removalDelay is how long after the deletion of their OrgUser a person is
+	// removed at the earliest. Until then an OrgUser that names them, under any
+	// name, keeps them: a rename is a deletion and a creation, and a mistake can
+	// be taken back. From 0s, which waits for nothing, to 8760h. Default: 5m.
+	// +optional
+	// +kubebuilder:default="5m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$')",message="removalDelay must be a duration such as 0s, 5m or 336h"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h))+$') || (duration(self) >= duration('0s') && duration(self) <= duration('8760h'))",message="removalDelay must be from 0s to 8760h; for somebody who is to stay, set deletionPolicy: Retain on their OrgUser instead"
+	RemovalDelay *metav1.Duration `json:"removalDelay,omitempty"` // a pointer: 0s, which differs from unset, survives a Go client
 }
 
 // UndeclaredUsersPolicy says what becomes of users that no OrgUser declares.
@@ -193,17 +205,57 @@ type Removals struct {
 	Count int32 `json:"count"`
 }
 
+// Leaver is somebody whose OrgUser was deleted, and who is to be removed.
+type Leaver struct {
+	// userID is the user's ID in the organization.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	UserID string `json:"userID"`
+
+	// email is the address that the manifest named. Unset: it named none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=320
+	Email string `json:"email,omitempty"`
+
+	// orgUser is the name of the OrgUser that is gone.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	OrgUser string `json:"orgUser"`
+
+	// since is when that OrgUser was deleted.
+	// +required
+	Since metav1.Time `json:"since"`
+
+	// due is when the person is removed at the earliest: guard.removalDelay after
+	// since.
+	// +required
+	Due metav1.Time `json:"due"`
+
+	// held says what stands against the removal, or why it is not made although it
+	// is due. Unset: nothing does.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Held string `json:"held,omitempty"`
+}
+
 // OrganizationStatus is the live organization at the last whole reading.
 type OrganizationStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// organizationID is the ID that the API gives for the organization of the
-	// admin key.
+	// organizationID is the ID that the API at baseURL gave to this object's own
+	// admin key, when it last answered it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	OrganizationID string `json:"organizationID,omitempty"`
+
+	// baseURL is the canonical address of the API that gave organizationID. The
+	// two together say which organization it is: what another address says of
+	// itself concerns this one in nothing.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	BaseURL string `json:"baseURL,omitempty"`
 
 	// users counts the users of the live organization.
 	// +optional
@@ -223,6 +275,19 @@ type OrganizationStatus struct {
 	// OrgUserRoleBinding declares; unset with the policy Ignore.
 	// +optional
 	UndeclaredRoleAssignments *int32 `json:"undeclaredRoleAssignments,omitempty"`
+
+	// leaving are the persons whose OrgUser was deleted, and who are to be removed
+	// once they are due. An OrgUser that names one of them ends it. At most 1000;
+	// further OrgUsers wait with their finalizer.
+	// +optional
+	// +listType=map
+	// +listMapKey=userID
+	// +kubebuilder:validation:MaxItems=1000
+	Leaving []Leaver `json:"leaving,omitempty"`
+
+	// leavingUsers is the number of persons in leaving.
+	// +optional
+	LeavingUsers *int32 `json:"leavingUsers,omitempty"`
 
 	// removals counts the removals of the guard's present or last window.
 	// +optional
@@ -267,6 +332,7 @@ type OrganizationStatus struct {
 // +kubebuilder:printcolumn:name="Owners",type=integer,JSONPath=`.status.users.owners`
 // +kubebuilder:printcolumn:name="Declared",type=integer,JSONPath=`.status.declaredUsers`
 // +kubebuilder:printcolumn:name="Undeclared",type=integer,JSONPath=`.status.undeclaredUsers`
+// +kubebuilder:printcolumn:name="Leaving",type=integer,JSONPath=`.status.leavingUsers`
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Last Sync",type=date,JSONPath=`.status.lastSyncTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

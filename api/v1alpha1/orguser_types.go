@@ -17,9 +17,12 @@ const (
 
 // OrgUserSpec declares one person. A field that is not set is not managed.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.email) != has(self.userID)",message="set exactly one of email and userID"
-// +kubebuilder:validation:XValidation:rule="has(self.email) == has(oldSelf.email) && (!has(self.email) || self.email == oldSelf.email)",message="email is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
-// +kubebuilder:validation:XValidation:rule="has(self.userID) == has(oldSelf.userID) && (!has(self.userID) || self.userID == oldSelf.userID)",message="userID is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person"
+// +kubebuilder:validation:XValidation:rule="has(self.email) || has(self.userID)",message="set email, userID or both"
+// +kubebuilder:validation:XValidation:rule="has(self.email) || !has(oldSelf.email)",message="email cannot be taken out; put it back: userID may stand beside it"
+// +kubebuilder:validation:XValidation:rule="!has(self.email) || has(oldSelf.email)",message="email cannot be added to a userID; take it out: the userID alone says who it is"
+// +kubebuilder:validation:XValidation:rule="!has(self.email) || !has(oldSelf.email) || self.email.lowerAscii() == oldSelf.email.lowerAscii()",message="email can change in nothing but its case; put it back, and create another OrgUser for the other address; if it is the same person, delete this one after that"
+// +kubebuilder:validation:XValidation:rule="has(self.userID) || !has(oldSelf.userID)",message="userID cannot be taken out; put it back"
+// +kubebuilder:validation:XValidation:rule="!has(self.userID) || !has(oldSelf.userID) || self.userID == oldSelf.userID",message="userID cannot change once it is set; put it back, and create another OrgUser for the other user"
 // +kubebuilder:validation:XValidation:rule="!has(self.role) || !has(self.roleID)",message="set at most one of role and roleID"
 // +kubebuilder:validation:XValidation:rule="self.organizationRef == oldSelf.organizationRef",message="organizationRef is immutable; create a new OrgUser for the other Organization"
 type OrgUserSpec struct {
@@ -30,14 +33,17 @@ type OrgUserSpec struct {
 	OrganizationRef OrganizationReference `json:"organizationRef,omitzero"`
 
 	// email is the person's address in the organization, matched without regard to
-	// case. Immutable. Exactly one of email and userID.
+	// case. It can change in nothing but the case of its letters A to Z. At least
+	// one of email and userID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=254
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s<>,;]+@[^@\\\\s<>,;]+$')",message="email must be one address without a display name, such as ada@example.com"
 	Email string `json:"email,omitempty"`
 
-	// userID is the user's ID in the organization, for users without an email.
-	// Immutable. Exactly one of email and userID.
+	// userID is the user's ID in the organization. With both, the ID says who it
+	// is, and email is checked against the address that the user has. It may be
+	// added beside an email later, and cannot change once it is set. At least one
+	// of email and userID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="userID must be an ID that the API gave, such as user-abc123"
@@ -67,8 +73,10 @@ type OrgUserSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	TechnicalLevel *string `json:"technicalLevel,omitempty"`
 
-	// deletionPolicy says what deleting this object does. Delete removes the
-	// person from the organization; Retain leaves them in it. Default: Delete.
+	// deletionPolicy says what deleting this object does. Delete: the person is
+	// listed in status.leaving of the Organization and removed from the
+	// organization after its guard.removalDelay, behind the guard, unless an
+	// OrgUser names them again meanwhile. Retain: they stay in it. Default: Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -141,6 +149,7 @@ type OrgUserStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=orguser,categories={rollcall,openai}
+// +kubebuilder:selectablefield:JSONPath=`.status.userID`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Email",type=string,JSONPath=`.spec.email`

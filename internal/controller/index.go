@@ -33,7 +33,7 @@ func personValue(organization string, key roster.Key) string {
 	return indexValue(organization, "email:"+key.Email)
 }
 
-// personOf is the key of the person that an OrgUser declares.
+// personOf is the key of the person that an OrgUser declares. With an ID and an address, the ID decides.
 func personOf(user *v1alpha1.OrgUser) roster.Key {
 	if user.Spec.UserID != "" {
 		return roster.IDKey(user.Spec.UserID)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -146,5 +147,5 @@ func inConflict(user *v1alpha1.OrgUser) bool {
 	return ready != nil && ready.Reason == v1alpha1.ReasonConflict
 }
 
-// who names the person as the manifest does.
-func who(user *v1alpha1.OrgUser) string { return user.Spec.Email + user.Spec.UserID }
+// who names the person as the manifest does, by what decides who it is.
+func who(user *v1alpha1.OrgUser) string { return cmp.Or(user.Spec.UserID, user.Spec.Email) }
