@@ -150,6 +150,7 @@ type OrgUserStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=orguser,categories={rollcall,openai}
 // +kubebuilder:selectablefield:JSONPath=`.status.userID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.userID`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Email",type=string,JSONPath=`.spec.email`

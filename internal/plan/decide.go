@@ -56,8 +56,30 @@ func Decide(p *Person) Decision {
 	d.removeUndeclared()
 	d.fields()
 	d.roles()
+	d.explainLook()
 	slices.SortFunc(d.Steps, func(a, b Due) int { return Compare(a.Step, b.Step) })
 	return d.Decision
+}
+
+// explainLook says of what cannot be known yet why that is so, if a look failed.
+func (d *decider) explainLook() {
+	if d.LookFact.Kind == None {
+		return
+	}
+	for _, all := range []map[string]Said{d.Decision.Claims, d.Decision.Grants} {
+		for uid, said := range all {
+			if said.Fact.Kind == Unknown {
+				said.Fact = d.LookFact
+				all[uid] = said
+			}
+		}
+	}
+	for ref, said := range d.Decision.Leaving {
+		if said.Fact.Kind == Unknown {
+			said.Fact = d.LookFact
+			d.Decision.Leaving[ref] = said
+		}
+	}
 }
 
 type decider struct {
@@ -105,7 +127,14 @@ func (d *decider) resolve() {
 
 // leave decides about those whose OrgUser went.
 func (d *decider) leave() {
-	for _, line := range d.Person.Leaving {
+	lines := slices.Clone(d.Person.Leaving)
+	slices.SortFunc(lines, func(a, b Leaver) int {
+		if a.Organization.Before(b.Organization.Ref) {
+			return -1
+		}
+		return 1
+	})
+	for _, line := range lines {
 		fact, forget := d.leaver(line)
 		d.Decision.Leaving[line.Organization.Ref] = Said{Fact: fact, Forget: forget && d.settled()}
 	}
@@ -113,15 +142,15 @@ func (d *decider) leave() {
 
 func (d *decider) leaver(line Leaver) (fact Fact, forget bool) {
 	for _, claim := range d.declaring {
-		if claim.Written && d.winner == claim {
+		if claim.Written && d.winner == claim && !d.taking {
 			return Fact{Kind: DeclaredAgain, Object: claim.Ref}, true
 		}
 	}
 	switch {
-	case len(d.declaring) > 0:
-		return Fact{Kind: Protected, Object: d.declaring[0].Ref}, false
 	case !d.Present && d.Directory.NoUser(d.User.ID):
 		return Fact{Kind: Gone}, true
+	case len(d.declaring) > 0:
+		return Fact{Kind: Protected, Object: d.declaring[0].Ref}, false
 	case !d.Present || d.Doubted:
 		d.Look.User = true
 		return Fact{Kind: Unknown}, false
@@ -132,7 +161,7 @@ func (d *decider) leaver(line Leaver) (fact Fact, forget bool) {
 		return Fact{Kind: AddressChanged, Users: append([]User{d.User}, d.Directory.WithEmail(line.Email)...)}, false
 	}
 	d.leaving = true
-	return d.need(Removal(d.observed())[0], line.Organization, Fact{}), false
+	return d.needOnce(Removal(d.observed())[0], line.Organization, Fact{}), false
 }
 
 // settled says whether what is remembered of the person may be forgotten. Where a lost answer stands against it, it has
@@ -190,8 +219,8 @@ func (d *decider) fields() {
 	switch {
 	case claim.Paused:
 		said(Fact{Kind: Paused})
-	case len(steps) == 0 && claim.Organization.Observe:
-		said(Fact{Kind: Observed})
+	case len(steps) == 0 && claim.Organization.standsStill().Kind != None:
+		said(claim.Organization.standsStill())
 	case len(steps) == 0 && (d.taking || !claim.Written):
 		said(Fact{Kind: NotWritten})
 	case len(steps) == 0:

@@ -183,6 +183,8 @@ type Person struct {
 	RolesKnown bool
 	// Doubted: the answer to a change was lost, and nobody looked since.
 	Doubted bool
+	// LookFact says why a look that is needed was not made yet, if it was tried.
+	LookFact Fact
 	// Unsettled: a call about the user is under way, or may still be: nothing is forgotten. SettlesAt is when a look can
 	// settle it, in seconds; 0: not yet known.
 	Unsettled bool

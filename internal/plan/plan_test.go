@@ -1,13 +1,12 @@
 package plan
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestUser(t *testing.T) {
+func TestFields(t *testing.T) {
 	ada := ObservedUser{ID: "user-1", Email: "ada@example.com", Role: "owner", DeveloperPersona: "backend", TechnicalLevel: "expert"}
 	for name, tc := range map[string]struct {
 		desired  DesiredUser
@@ -68,39 +67,6 @@ func TestRemoval(t *testing.T) {
 	want := []Step{{Verb: Remove, UserID: "user-1", Who: "ada@example.com", DemotesOwner: true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
-	}
-}
-
-func TestBinding(t *testing.T) {
-	role := Role{ID: "role-1", Name: "viewer"}
-	holder := func(id string, holding Holding) Holder {
-		return Holder{UserID: id, Who: id + "@example.com", Holding: holding}
-	}
-	step := func(verb Verb, id string) Step {
-		return Step{Verb: verb, UserID: id, Who: id + "@example.com", Role: role}
-	}
-	for name, tc := range map[string]struct {
-		declared, released []Holder
-		want               []Step
-	}{
-		"who has the role needs no step":               {[]Holder{holder("a", Held)}, nil, nil},
-		"who does not have it gets it, sorted by user": {[]Holder{holder("b", NotHeld), holder("a", NotHeld)}, nil, []Step{step(Assign, "a"), step(Assign, "b")}},
-		"who inherits it counts as having it":          {[]Holder{holder("a", Inherited)}, nil, nil},
-		"two subjects for one user make one step":      {[]Holder{holder("a", NotHeld), holder("a", NotHeld)}, nil, []Step{step(Assign, "a")}},
-		"a released user loses it":                     {nil, []Holder{holder("a", Held)}, []Step{step(Unassign, "a")}},
-		"an inherited role cannot be taken":            {nil, []Holder{holder("a", Inherited)}, nil},
-		"a released user without it needs no step":     {nil, []Holder{holder("a", NotHeld)}, nil},
-		"a user who is declared is not released":       {[]Holder{holder("a", Held)}, []Holder{holder("a", Held)}, nil},
-		"giving comes before taking": {
-			[]Holder{holder("z", NotHeld)}, []Holder{holder("a", Held)},
-			[]Step{step(Assign, "z"), step(Unassign, "a")},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, Binding(role, tc.declared, tc.released)); diff != "" {
-				t.Errorf("steps (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 
@@ -177,53 +143,13 @@ func FuzzApplyingAPlanLeavesNothingToDo(f *testing.F) {
 			desired.TechnicalLevel = &level
 		}
 		observed := ObservedUser{ID: "user-1", Role: hasRole, DeveloperPersona: hasPersona, TechnicalLevel: hasLevel, HoldsRoleID: holds}
-		after := applyUser(observed, User(desired, observed))
-		if again := User(desired, after); len(again) != 0 {
-			t.Errorf("planned %v, and after it %v", User(desired, observed), again)
+		after := applyUser(observed, Fields(desired, observed))
+		if again := Fields(desired, after); len(again) != 0 {
+			t.Errorf("planned %v, and after it %v", Fields(desired, observed), again)
 		}
 		if !personaSet && after.DeveloperPersona != hasPersona || !levelSet && after.TechnicalLevel != hasLevel ||
 			role == "" && after.Role != hasRole {
 			t.Errorf("a field that is not set was changed: %+v to %+v", observed, after)
-		}
-	})
-}
-
-func FuzzApplyingABindingLeavesNothingToDo(f *testing.F) {
-	f.Add([]byte{0, 1, 2, 3}, []byte{4, 5, 6})
-	f.Fuzz(func(t *testing.T, declared, released []byte) {
-		role := Role{ID: "role-1", Name: "viewer"}
-		world := map[string]Holding{}
-		holdings := []Holding{NotHeld, Held, Inherited}
-		holders := func(users []byte) []Holder {
-			var all []Holder
-			for _, b := range users {
-				id := string('a' + rune(b%16))
-				if _, known := world[id]; !known {
-					world[id] = holdings[int(b/16)%3]
-				}
-				all = append(all, Holder{UserID: id, Holding: world[id]})
-			}
-			return all
-		}
-		d, r := holders(declared), holders(released)
-		steps := Binding(role, d, r)
-		for _, step := range steps {
-			if step.Verb == Assign {
-				world[step.UserID] = Held
-			} else {
-				world[step.UserID] = NotHeld
-			}
-		}
-		if again := Binding(role, holders(declared), holders(released)); len(again) != 0 {
-			t.Errorf("planned %v, and after it %v", steps, again)
-		}
-		if !slices.IsSortedFunc(steps, func(a, b Step) int {
-			if a.Verb != b.Verb {
-				return map[bool]int{true: -1, false: 1}[a.Verb == Assign]
-			}
-			return map[bool]int{true: -1, false: 1}[a.UserID < b.UserID]
-		}) {
-			t.Errorf("steps are not sorted: %v", steps)
 		}
 	})
 }

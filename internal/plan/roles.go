@@ -38,9 +38,12 @@ func (d *decider) wantsRoles(grants []*Grant) bool {
 // give decides about a role that a binding gives.
 func (d *decider) give(grant *Grant) Said {
 	switch {
+	case !d.Present && d.Directory.NoUser(d.User.ID):
+		return Said{Holding: NotHeld, Fact: Fact{Kind: NotAMember}}
 	case grant.Role.ID == "":
 		return Said{Fact: Fact{Kind: Unknown}} // the binding says what is wrong with its role
-	case !d.RolesKnown:
+	case !d.Present, !d.RolesKnown:
+		d.Look.User = d.Look.User || !d.Present
 		return Said{Fact: Fact{Kind: Unknown}}
 	}
 	holding := d.holding(grant.Role.ID)
@@ -118,7 +121,7 @@ func (d *decider) given(role Role, grants []*Grant) (given, remembered bool) {
 	return given, remembered
 }
 
-// needOnce is need for a step that several bindings may call for: it is made for the first that may.
+// needOnce is need for a step that several objects may call for: it is made for the first that may.
 func (d *decider) needOnce(step Step, asker *Organization, first Fact) Fact {
 	at := slices.IndexFunc(d.Steps, func(due Due) bool { return due.Step.Target() == step.Target() })
 	if at < 0 {
@@ -151,7 +154,8 @@ func (d *decider) undeclaredRoles(grants []*Grant) {
 			continue
 		}
 		d.Decision.UndeclaredRoles = append(d.Decision.UndeclaredRoles, held.Role)
-		if d.Sums.Unresolved || d.Sums.Objects != 1 || d.SeenUndeclaredRoles[held.Role.ID] < Sightings {
+		// Whose OrgUser is in conflict is declared, and loses nothing.
+		if d.winner == nil || d.Sums.Unresolved || d.Sums.Objects != 1 || d.SeenUndeclaredRoles[held.Role.ID] < Sightings {
 			continue
 		}
 		for _, organization := range d.Organizations {
