@@ -115,7 +115,7 @@ func (r *OrgUserRoleBindingReconciler) make(ctx context.Context, conn *connectio
 	var err error
 	after := plan.Held
 	if step.Verb == plan.Assign {
-		if err = conn.api.AssignRole(ctx, step.UserID, step.Role.ID); err == nil {
+		if _, err = conn.changes.AssignRole(ctx, step.UserID, step.Role.ID); err == nil {
 			conn.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
 		}
 	} else {
@@ -137,7 +137,7 @@ func unassign(ctx context.Context, conn *connection, step plan.Step) (plan.Holdi
 		return plan.Inherited, nil
 	}
 	if err == nil {
-		err = conn.api.UnassignRole(ctx, step.UserID, step.Role.ID)
+		err = conn.changes.UnassignRole(ctx, step.UserID, step.Role.ID)
 	}
 	if err != nil && !openai.IsNotFound(err) {
 		return "", err

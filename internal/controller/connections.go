@@ -39,6 +39,7 @@ type connection struct {
 	ledger         *ledger
 	object         types.NamespacedName // the Organization object
 	api            *openai.Client
+	changes        *openai.Changer
 	credential     credential
 	organizationID string // as the API gives it; "" before the first reading
 
@@ -152,7 +153,7 @@ func (c *Connections) Connect(object types.NamespacedName, cred credential, t te
 		if ok {
 			conn.api.CloseIdleConnections()
 		}
-		conn = &connection{organization: shared, ledger: c.ledger(object), object: object, api: client, credential: cred}
+		conn = &connection{organization: shared, ledger: c.ledger(object), object: object, api: client, changes: openai.NewChanger(client), credential: cred}
 		c.byObject[object] = conn
 	}
 	if conn.terms != t {
@@ -217,7 +218,7 @@ func (c *Connections) Unite(object types.NamespacedName) error {
 		if err != nil {
 			return err
 		}
-		conn.organization, conn.api = other.organization, client
+		conn.organization, conn.api, conn.changes = other.organization, client, openai.NewChanger(client)
 		c.limit(other.organization)
 		return nil
 	}

@@ -189,7 +189,7 @@ func (t *ticket) remove(ctx context.Context, conn *connection) error {
 	if err := t.spend(ctx); err != nil {
 		return err
 	}
-	err := conn.api.DeleteUser(ctx, t.step.UserID)
+	err := conn.changes.DeleteUser(ctx, t.step.UserID)
 	switch {
 	case openai.IsNotFound(err):
 	case openai.IsRejected(err), openai.IsUnauthorized(err), openai.IsRateLimited(err):

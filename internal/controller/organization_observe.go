@@ -79,7 +79,7 @@ const maxSyncRequest = 250
 // priority lets the first reading go before, and later ones come after, what people wait for.
 func priority(ctx context.Context, conn *connection) context.Context {
 	if conn.ready {
-		return openai.Background(ctx)
+		return openai.InBackground(ctx)
 	}
 	return ctx
 }

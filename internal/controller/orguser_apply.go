@@ -68,7 +68,7 @@ func (r *OrgUserReconciler) converge(ctx context.Context, user *v1alpha1.OrgUser
 func (r *OrgUserReconciler) apply(ctx context.Context, user *v1alpha1.OrgUser, m member, steps []plan.Step) (member, progress, error) {
 	var made progress
 	for _, step := range steps {
-		updated, err := m.conn.api.UpdateUser(ctx, m.user.ID, updateOf(step))
+		updated, err := m.conn.changes.UpdateUser(ctx, m.user.ID, updateOf(step))
 		if err != nil {
 			return m, made, r.failed(ctx, m, err)
 		}

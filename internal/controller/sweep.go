@@ -36,7 +36,7 @@ func (s *AssignmentSweep) Start(ctx context.Context) error {
 	s.backoff = workqueue.NewTypedItemExponentialFailureRateLimiter[string](sweepPeriod, 5*time.Minute)
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		for _, conn := range s.Connections.ready() {
-			s.sweep(openai.Background(ctx), conn)
+			s.sweep(openai.InBackground(ctx), conn)
 		}
 	}, sweepPeriod)
 	return nil

@@ -48,18 +48,18 @@ func TestEachCallSendsWhatTheReferenceSaysAndReadsTheAnswer(t *testing.T) {
 		},
 		"update user": {
 			func(ctx context.Context, c *Client) result {
-				return wrap(c.UpdateUser(ctx, "user-1", UserUpdate{Role: new("owner"), DeveloperPersona: new("builder"), TechnicalLevel: new("")}))
+				return wrap(NewChanger(c).UpdateUser(ctx, "user-1", UserUpdate{Role: new("owner"), DeveloperPersona: new("builder"), TechnicalLevel: new("")}))
 			}, ok(userJSON),
 			seen{method: "POST", path: "/v1/organization/users/user-1", body: `{"developer_persona":"builder","role":"owner","technical_level":null}`}, ada,
 		},
 		"update one field of a user": {
 			func(ctx context.Context, c *Client) result {
-				return wrap(c.UpdateUser(ctx, "user-1", UserUpdate{RoleID: new("role-1")}))
+				return wrap(NewChanger(c).UpdateUser(ctx, "user-1", UserUpdate{RoleID: new("role-1")}))
 			}, ok(userJSON),
 			seen{method: "POST", path: "/v1/organization/users/user-1", body: `{"role_id":"role-1"}`}, ada,
 		},
 		"delete user": {
-			func(ctx context.Context, c *Client) result { return wrap(nil, c.DeleteUser(ctx, "user-1")) },
+			func(ctx context.Context, c *Client) result { return wrap(nil, NewChanger(c).DeleteUser(ctx, "user-1")) },
 			ok(`{"object":"organization.user.deleted","id":"user-1","deleted":true}`),
 			seen{method: "DELETE", path: "/v1/organization/users/user-1"}, nil,
 		},
@@ -68,16 +68,20 @@ func TestEachCallSendsWhatTheReferenceSaysAndReadsTheAnswer(t *testing.T) {
 			seen{method: "GET", path: "/v1/organization/users/user-1/roles", query: "limit=1000&order=asc"}, []RoleAssignment{auditor},
 		},
 		"assign role": {
-			func(ctx context.Context, c *Client) result { return wrap(nil, c.AssignRole(ctx, "user-1", "role-1")) },
+			func(ctx context.Context, c *Client) result {
+				return wrap(NewChanger(c).AssignRole(ctx, "user-1", "role-1"))
+			},
 			ok(`{"object":"user.role","role":` + roleJSON + `,"user":` + userJSON + `}`),
-			seen{method: "POST", path: "/v1/organization/users/user-1/roles", body: `{"role_id":"role-1"}`}, nil,
+			seen{method: "POST", path: "/v1/organization/users/user-1/roles", body: `{"role_id":"role-1"}`}, "role-1",
 		},
 		"get role of user": {
 			func(ctx context.Context, c *Client) result { return wrap(c.GetUserRole(ctx, "user-1", "role-1")) }, ok(assignmentJSON),
 			seen{method: "GET", path: "/v1/organization/users/user-1/roles/role-1"}, auditor,
 		},
 		"unassign role": {
-			func(ctx context.Context, c *Client) result { return wrap(nil, c.UnassignRole(ctx, "user-1", "role-1")) },
+			func(ctx context.Context, c *Client) result {
+				return wrap(nil, NewChanger(c).UnassignRole(ctx, "user-1", "role-1"))
+			},
 			ok(`{"object":"user.role.deleted","deleted":true}`),
 			seen{method: "DELETE", path: "/v1/organization/users/user-1/roles/role-1"}, nil,
 		},
@@ -130,14 +134,17 @@ func TestAnIDThatCouldMeanAnotherPathIsRefusedWithoutACall(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "../roles", "a/b", `a\b`, "a%2Fb", "a?b", "a#b", "a b", "a\n", "a..b", "ä", strings.Repeat("x", 257)} {
 		client, api := newMemoryClient(t, answers(ok(userJSON)))
 		for name, call := range map[string]func() error{
-			"get user":           func() error { _, err := client.GetUser(t.Context(), id); return err },
-			"update user":        func() error { _, err := client.UpdateUser(t.Context(), id, UserUpdate{Role: new("owner")}); return err },
-			"delete user":        func() error { return client.DeleteUser(t.Context(), id) },
+			"get user": func() error { _, err := client.GetUser(t.Context(), id); return err },
+			"update user": func() error {
+				_, err := NewChanger(client).UpdateUser(t.Context(), id, UserUpdate{Role: new("owner")})
+				return err
+			},
+			"delete user":        func() error { return NewChanger(client).DeleteUser(t.Context(), id) },
 			"list roles of user": func() error { _, err := client.ListUserRoles(t.Context(), id); return err },
-			"assign role, user":  func() error { return client.AssignRole(t.Context(), id, "role-1") },
-			"assign role":        func() error { return client.AssignRole(t.Context(), "user-1", id) },
+			"assign role, user":  func() error { _, err := NewChanger(client).AssignRole(t.Context(), id, "role-1"); return err },
+			"assign role":        func() error { _, err := NewChanger(client).AssignRole(t.Context(), "user-1", id); return err },
 			"get role of user":   func() error { _, err := client.GetUserRole(t.Context(), "user-1", id); return err },
-			"unassign role":      func() error { return client.UnassignRole(t.Context(), "user-1", id) },
+			"unassign role":      func() error { return NewChanger(client).UnassignRole(t.Context(), "user-1", id) },
 		} {
 			if err := call(); !IsRejected(err) || IsNotFound(err) || IsTransient(err) {
 				t.Errorf("%s %q: got %v, want a rejection", name, id, err)
@@ -157,7 +164,7 @@ func TestAnUpdateThatMakesNoSenseIsRefusedWithoutACall(t *testing.T) {
 		"no role by ID": {RoleID: new("")},
 	} {
 		client, api := newMemoryClient(t, answers(ok(userJSON)))
-		if _, err := client.UpdateUser(t.Context(), "user-1", update); !IsRejected(err) {
+		if _, err := NewChanger(client).UpdateUser(t.Context(), "user-1", update); !IsRejected(err) {
 			t.Errorf("%s: got %v, want a rejection", name, err)
 		}
 		if n := len(api.requests()); n != 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 )
 
-// Client makes the calls to one organization. It is safe for use by many
+// Client reads one organization; a [Changer] of it changes it. It is safe for use by many
 // goroutines. It shows no key however it is formatted: the key is held by
 // closures only.
 type Client struct {
@@ -95,9 +95,10 @@ func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 // call describes one of the ten calls.
 type call struct {
 	// op is the call in words, for errors.
-	op string
-	// endpoint is the method and the template of the path, for metrics.
-	endpoint string
+	op       string
+	endpoint Endpoint
+	// further is a page of a list after its first.
+	further bool
 	// patience is the longest pause that the call waits out. 0: callPatience.
 	patience time.Duration
 }
@@ -107,7 +108,7 @@ type call struct {
 // with the options given, and checks and converts the answer.
 func perform[T any](ctx context.Context, c *Client, call call, send func(context.Context, option.RequestOption) (T, error)) (T, error) {
 	var none T
-	waited, err := c.limiter.wait(ctx, cmp.Or(call.patience, callPatience))
+	waited, err := c.turn(ctx, call)
 	c.metrics.wait(c.metricsLabel, waited)
 	if err != nil {
 		return none, notSent(call, err)
@@ -115,13 +116,24 @@ func perform[T any](ctx context.Context, c *Client, call call, send func(context
 
 	attempt, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	exchange := &exchange{client: c, op: call.op, sentAt: time.Now()}
+	exchange := &exchange{client: c, op: call.op, endpoint: call.endpoint, sentAt: time.Now()}
 	result, err := send(attempt, option.WithMiddleware(exchange.do))
-	c.metrics.request(c.metricsLabel, call.endpoint, exchange.status, time.Since(exchange.sentAt))
+	c.metrics.request(c.metricsLabel, string(call.endpoint), exchange.status, time.Since(exchange.sentAt))
 	if err == nil {
 		return result, nil
 	}
 	return none, exchange.failure(ctx, attempt, err)
+}
+
+// turn is when the call may be sent, with the time it took.
+func (c *Client) turn(ctx context.Context, call call) (time.Duration, error) {
+	if !isPrepaid(ctx) {
+		return c.limiter.wait(ctx, classOf(ctx), Calls{call.endpoint: 1}, cmp.Or(call.patience, callPatience))
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return 0, c.limiter.prepaid(call.endpoint, !call.further)
 }
 
 // notSent is the error of a call that did not get its turn.

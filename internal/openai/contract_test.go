@@ -85,47 +85,49 @@ func TestTheOrganizationIsReadWholeAndAsItIs(t *testing.T) {
 
 func TestAUserIsChangedFieldByFieldAndRemoved(t *testing.T) {
 	server, client := newOrganization(t)
+	changer := openai.NewChanger(client)
 	addOwner(server)
 	id := addReader(server)
 	ctx := t.Context()
 
-	got, err := client.UpdateUser(ctx, id, openai.UserUpdate{Role: new("owner"), TechnicalLevel: new("expert"), DeveloperPersona: new("")})
+	got, err := changer.UpdateUser(ctx, id, openai.UserUpdate{Role: new("owner"), TechnicalLevel: new("expert"), DeveloperPersona: new("")})
 	want := openai.User{ID: id, Email: "bob@example.com", Name: "Bob", Role: "owner", TechnicalLevel: "expert", AddedAt: added}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	got, err = client.UpdateUser(ctx, id, openai.UserUpdate{Role: new("reader")})
+	got, err = changer.UpdateUser(ctx, id, openai.UserUpdate{Role: new("reader")})
 	want.Role = "reader"
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	auditor := server.AddRole(openaitest.Role{Name: "Auditor"})
-	if _, err = client.UpdateUser(ctx, id, openai.UserUpdate{RoleID: &auditor}); err != nil {
+	if _, err = changer.UpdateUser(ctx, id, openai.UserUpdate{RoleID: &auditor}); err != nil {
 		t.Error(err)
 	}
 	if _, err := client.GetUserRole(ctx, id, auditor); err != nil {
 		t.Errorf("the role by ID was not assigned: %v", err)
 	}
-	if _, err := client.UpdateUser(ctx, id, openai.UserUpdate{Role: new("emperor")}); !openai.IsRejected(err) || openai.IsNotFound(err) {
+	if _, err := changer.UpdateUser(ctx, id, openai.UserUpdate{Role: new("emperor")}); !openai.IsRejected(err) || openai.IsNotFound(err) {
 		t.Errorf("an unknown role: %v", err)
 	}
 
-	if err := client.DeleteUser(ctx, id); err != nil {
+	if err := changer.DeleteUser(ctx, id); err != nil {
 		t.Error(err)
 	}
-	if err := client.DeleteUser(ctx, id); !openai.IsNotFound(err) {
+	if err := changer.DeleteUser(ctx, id); !openai.IsNotFound(err) {
 		t.Errorf("a second time: %v", err)
 	}
 	if _, err := client.GetUser(ctx, id); !openai.IsNotFound(err) {
 		t.Errorf("afterwards: %v", err)
 	}
-	if _, err := client.UpdateUser(ctx, id, openai.UserUpdate{Role: new("owner")}); !openai.IsNotFound(err) {
+	if _, err := changer.UpdateUser(ctx, id, openai.UserUpdate{Role: new("owner")}); !openai.IsNotFound(err) {
 		t.Errorf("a change afterwards: %v", err)
 	}
 }
 
 func TestRolesAreListedAssignedSeenAndUnassigned(t *testing.T) {
 	server, client := newOrganization(t)
+	changer := openai.NewChanger(client)
 	id := addOwner(server)
 	auditor := server.AddRole(openaitest.Role{Name: "Auditor", ResourceType: "api.organization"})
 	billing := server.AddRole(openaitest.Role{Name: "Billing"})
@@ -151,7 +153,7 @@ func TestRolesAreListedAssignedSeenAndUnassigned(t *testing.T) {
 		t.Errorf("before: %v", err)
 	}
 	for range 2 {
-		if err := client.AssignRole(ctx, id, auditor); err != nil {
+		if _, err := changer.AssignRole(ctx, id, auditor); err != nil {
 			t.Error(err)
 		}
 	}
@@ -167,14 +169,14 @@ func TestRolesAreListedAssignedSeenAndUnassigned(t *testing.T) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
-	if err := client.UnassignRole(ctx, id, auditor); err != nil {
+	if err := changer.UnassignRole(ctx, id, auditor); err != nil {
 		t.Error(err)
 	}
-	if err := client.UnassignRole(ctx, id, auditor); !openai.IsNotFound(err) {
+	if err := changer.UnassignRole(ctx, id, auditor); !openai.IsNotFound(err) {
 		t.Errorf("a second time: %v", err)
 	}
 	for _, role := range []string{billing, base.RoleID} {
-		if err := client.UnassignRole(ctx, id, role); !openai.IsRejected(err) {
+		if err := changer.UnassignRole(ctx, id, role); !openai.IsRejected(err) {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
@@ -257,10 +259,11 @@ func TestA429InTheMiddleOfAListIsWaitedOutAndTheListWhole(t *testing.T) {
 
 func TestAWriteWhoseAnswerIsLostIsTransientAndMadeOnce(t *testing.T) {
 	server, client := newOrganization(t)
+	changer := openai.NewChanger(client)
 	addOwner(server)
 	id := addReader(server)
 	server.Fail(openaitest.Fault{Method: "DELETE", Drop: openaitest.DropAfter, Times: 1})
-	if err := client.DeleteUser(t.Context(), id); !openai.IsTransient(err) {
+	if err := changer.DeleteUser(t.Context(), id); !openai.IsTransient(err) {
 		t.Errorf("got %v", err)
 	}
 	if calls := server.Journal(); len(calls) != 1 || !calls[0].Changed {

@@ -61,7 +61,7 @@ func TestAnErrorThatIsNotTheAPIsIsNoNewsAboutTheUser(t *testing.T) {
 		"an array":             {404, nil, `[]`},
 	} {
 		client, _ := newMemoryClient(t, answers(body))
-		err := client.DeleteUser(t.Context(), "user-1")
+		err := NewChanger(client).DeleteUser(t.Context(), "user-1")
 		if IsNotFound(err) || IsRejected(err) || !IsTransient(err) {
 			t.Errorf("%s: got %v, want a transient error", name, err)
 		}

@@ -23,9 +23,10 @@ const maxErrorBody = 64 << 10
 // builds the request and decodes the JSON, and the transport, and lets through
 // only an answer that is a whole JSON object.
 type exchange struct {
-	client *Client
-	op     string
-	sentAt time.Time
+	client   *Client
+	op       string
+	endpoint Endpoint
+	sentAt   time.Time
 	// status is 0 until an answer arrives.
 	status    int
 	requestID string
@@ -43,7 +44,7 @@ func (x *exchange) do(request *http.Request, next option.MiddlewareNext) (*http.
 	x.requestID = x.client.redact(response.Header.Get("X-Request-Id"))
 	x.noteOrganization(response.Header)
 	if x.status < 500 && x.status != http.StatusTooManyRequests {
-		x.client.limiter.succeeded(x.sentAt)
+		x.client.limiter.succeeded(x.endpoint, x.sentAt)
 	}
 
 	switch {
@@ -86,16 +87,26 @@ func (x *exchange) wholeObject(response *http.Response) ([]byte, error) {
 // (observed; the reference does not say).
 func (x *exchange) refusal(response *http.Response) *Error {
 	e := &Error{Op: x.op, Status: x.status, RequestID: x.requestID}
-	told, _ := retryAfter(response.Header, time.Now())
-	e.RetryAfter = told
+	told := retryAfter(response.Header, time.Now())
 	switch {
+	case told == 0:
 	case x.status == http.StatusTooManyRequests:
-		e.RetryAfter = x.client.limiter.throttled(x.sentAt, told)
-	case told > 0:
+		// Noted before the body is read, which may take its time.
+		e.RetryAfter = x.client.limiter.throttled(x.endpoint, x.sentAt, told)
+	default:
 		// A 503 may ask everybody to wait as well.
+		e.RetryAfter = told
 		x.client.limiter.Pause(told)
 	}
+	x.envelope(response, e)
+	if x.status == http.StatusTooManyRequests && told == 0 {
+		e.RetryAfter = x.client.limiter.throttled(x.endpoint, x.sentAt, retryInWords(e.Message))
+	}
+	return e
+}
 
+// envelope reads what the API says about the error, if it is the API that says it.
+func (x *exchange) envelope(response *http.Response, e *Error) {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
 	var envelope struct {
 		Error struct {
@@ -107,7 +118,7 @@ func (x *exchange) refusal(response *http.Response) *Error {
 	if !isJSON(response.Header) || json.Unmarshal(body, &envelope) != nil || envelope.Error.Message == nil {
 		e.kind = notTheAPI
 		e.Message = fmt.Sprintf("the answer, %s, is not an error of the API; is base-url right, or is there a proxy?", x.contentType(response.Header))
-		return e
+		return
 	}
 	text := func(value any) string {
 		if value == nil {
@@ -116,7 +127,6 @@ func (x *exchange) refusal(response *http.Response) *Error {
 		return x.client.redact(fmt.Sprint(value))
 	}
 	e.Message, e.Type, e.Code = text(envelope.Error.Message), text(envelope.Error.Type), text(envelope.Error.Code)
-	return e
 }
 
 // failure makes an error of whatever the SDK gave back.

@@ -104,9 +104,9 @@ func TestAnAnswerThatCannotBeBelievedIsATransientErrorThatSaysWhy(t *testing.T) 
 	list := func(c *Client) error { _, err := c.ListUsers(t.Context()); return err }
 	roles := func(c *Client) error { _, err := c.ListUserRoles(t.Context(), "user-1"); return err }
 	role := func(c *Client) error { _, err := c.GetUserRole(t.Context(), "user-1", "role-1"); return err }
-	remove := func(c *Client) error { return c.DeleteUser(t.Context(), "user-1") }
-	assign := func(c *Client) error { return c.AssignRole(t.Context(), "user-1", "role-1") }
-	unassign := func(c *Client) error { return c.UnassignRole(t.Context(), "user-1", "role-1") }
+	remove := func(c *Client) error { return NewChanger(c).DeleteUser(t.Context(), "user-1") }
+	assign := func(c *Client) error { _, err := NewChanger(c).AssignRole(t.Context(), "user-1", "role-1"); return err }
+	unassign := func(c *Client) error { return NewChanger(c).UnassignRole(t.Context(), "user-1", "role-1") }
 	html := map[string]string{"Content-Type": "text/html; charset=utf-8"}
 	swap := func(before, after string) answer { return ok(strings.Replace(userJSON, before, after, 1)) }
 	onePage := func(data string) answer { return ok(`{"object":"list","data":[` + data + `],"has_more":false}`) }
@@ -143,10 +143,10 @@ func TestAnAnswerThatCannotBeBelievedIsATransientErrorThatSaysWhy(t *testing.T) 
 		"a role list without data":             {roles, ok(`{"object":"list","has_more":false,"next":null}`), "data is missing"},
 		"a role that may be predefined":        {roles, onePage(strings.Replace(assignmentJSON, `"predefined_role":false,`, ``, 1)), "predefined_role is missing"},
 		"sources that are not a list":          {role, ok(strings.Replace(assignmentJSON, `[{"principal_id":"group-1","principal_type":"group"}]`, `"group-1"`, 1)), "assignment_sources is missing, not a list"},
-		"another role":                         {role, ok(strings.Replace(assignmentJSON, `role-1`, `role-2`, 1)), "id is not the one asked for"},
 		"a user that was not deleted":          {remove, ok(`{"object":"organization.user.deleted","id":"user-1","deleted":false}`), "deleted is not true"},
 		"another user deleted":                 {remove, ok(`{"object":"organization.user.deleted","id":"user-2","deleted":true}`), "id is not the one asked for"},
-		"another role assigned":                {assign, ok(`{"object":"user.role","role":` + strings.Replace(roleJSON, "role-1", "role-2", 1) + `,"user":` + userJSON + `}`), "role.id is not the one asked for"},
+		"a role assigned without an id":        {assign, ok(`{"object":"user.role","role":` + strings.Replace(roleJSON, `"role-1"`, `""`, 1) + `,"user":` + userJSON + `}`), "role.id is missing"},
+		"a role assigned to another user":      {assign, ok(`{"object":"user.role","role":` + roleJSON + `,"user":` + strings.Replace(userJSON, "user-1", "user-2", 1) + `}`), "user.id is not the one asked for"},
 		"a role that was not unassigned":       {unassign, ok(`{"object":"user.role.deleted","deleted":false}`), "deleted is not true"},
 		"a redirect": {get, answer{307, map[string]string{"Location": "https://elsewhere.example/secret?x=1"}, ""},
 			"it redirects to https://elsewhere.example, and the admin key is sent nowhere else"},
@@ -324,7 +324,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		client := newNetworkClient(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL+"/v1/organization/users/user-1", status)
 		})
-		err := client.DeleteUser(t.Context(), "user-1")
+		err := NewChanger(client).DeleteUser(t.Context(), "user-1")
 		if !IsTransient(err) || !strings.Contains(err.Error(), other.URL) {
 			t.Errorf("%d: got %v, want an error with %s", status, err, other.URL)
 		}

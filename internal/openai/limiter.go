@@ -3,18 +3,12 @@ package openai
 import (
 	"context"
 	"fmt"
-	"slices"
+	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
-	// burstSeconds is how many seconds' worth of requests may go at once after
-	// a quiet spell. Enough that a small organization is read without waiting,
-	// little enough that a minute never sees much more than its budget.
-	burstSeconds = 2
 	// callPatience is the longest pause that a call waits out which is not part
 	// of a list; a longer one gives its worker back at once.
 	callPatience = time.Second
@@ -22,33 +16,38 @@ const (
 	// far would be lost. No longer, since a worker of somebody else's
 	// organization may be waiting behind.
 	listPatience = 2 * time.Minute
+	// takePatience is that of Take: whoever takes for a whole turn has nothing
+	// better to do.
+	takePatience = time.Duration(math.MaxInt64)
 	// firstPause and longestPause bound the pause after a 429 that does not say
 	// how long: doubled each time, from the first again after a success.
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
 
-// Limiter is the budget of requests of one organization: a token bucket with a
-// queue of two priorities before it, and a pause that holds everybody. It is
-// safe for use by many goroutines.
+// Limiter is the budget of requests of one organization: a ceiling for all
+// endpoints together, below it a rate for each endpoint that was ever answered
+// 429, which finds itself, and a pause that holds everybody. It is safe for use
+// by many goroutines.
+//
+// Who waits is served in order of arrival, but for two things. Who waits for an
+// endpoint that is slow holds up nobody who does not want it too. And while both
+// classes want the same, three turns go to the foreground and one to the
+// background, counted in requests.
 type Limiter struct {
-	mu     sync.Mutex
-	bucket *rate.Limiter
-	// queues has the waiting calls by priority, each in order of arrival.
-	queues      [priorities][]*waiter
+	mu      sync.Mutex
+	ceiling bucket
+	share   share
+	// endpoints has those that were asked.
+	endpoints map[Endpoint]*learner
+	// queues has who waits, by class, each in order of arrival.
+	queues      [classes][]*waiter
+	timer       *time.Timer
 	pausedUntil time.Time
 	// untold is the last pause that was chosen here because a 429 did not say;
 	// untoldAt is when. 0 after a success.
 	untold   time.Duration
 	untoldAt time.Time
-	timer    *time.Timer
-}
-
-type waiter struct {
-	// patience is the longest pause that is waited out.
-	patience time.Duration
-	// done receives once: nil for a turn, or *pausedError.
-	done chan error
 }
 
 // pausedError says that a call was not sent because of a pause.
@@ -59,23 +58,84 @@ func (e *pausedError) Error() string { return fmt.Sprintf("paused for another %s
 // NewLimiter allows so many requests a minute, at least one, with a burst of
 // two seconds' worth.
 func NewLimiter(requestsPerMinute int) *Limiter {
-	limit, burst := budget(requestsPerMinute)
-	return &Limiter{bucket: rate.NewLimiter(limit, burst)}
+	return &Limiter{ceiling: newBucket(float64(max(1, requestsPerMinute))), endpoints: map[Endpoint]*learner{}}
 }
 
-// SetRequestsPerMinute changes the budget, also for calls that wait already.
+// SetRequestsPerMinute changes the ceiling, also for calls that wait already.
 func (l *Limiter) SetRequestsPerMinute(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	limit, burst := budget(n)
-	l.bucket.SetLimit(limit)
-	l.bucket.SetBurst(burst)
+	l.ceiling.setPerMinute(time.Now(), float64(max(1, n)))
 	l.serve()
 }
 
-func budget(requestsPerMinute int) (rate.Limit, int) {
-	n := max(1, requestsPerMinute)
-	return rate.Limit(float64(n) / 60), max(1, n*burstSeconds/60)
+// Take waits until all of the calls may be sent now, and takes all their tokens
+// at once; they are made with [Prepaid]. More calls than a bucket holds are let
+// through when it is full, and those who come after wait the longer. Its only
+// error is that of the context.
+func (l *Limiter) Take(ctx context.Context, class Class, calls Calls) error {
+	_, err := l.wait(ctx, class, calls, takePatience)
+	return err
+}
+
+// TryTake takes the tokens if they are there right now, no pause is on, and
+// nobody waits for the same. Otherwise it takes nothing and says false.
+func (l *Limiter) TryTake(calls Calls) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := newWaiter(Foreground, calls, 0)
+	l.enqueue(w)
+	l.serve()
+	select {
+	case err := <-w.done:
+		return err == nil
+	default:
+		l.drop(w)
+		return false
+	}
+}
+
+// Return gives back the tokens of calls that were not sent.
+func (l *Limiter) Return(calls Calls) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.charge(now, calls, -1)
+	l.serve()
+}
+
+// charge takes the tokens, times sign, whether they are there or not.
+func (l *Limiter) charge(now time.Time, calls Calls, sign int) {
+	l.ceiling.take(now, sign*calls.total())
+	for endpoint, n := range calls {
+		if e := l.endpoints[endpoint]; e.learnt() && n > 0 {
+			e.bucket.take(now, sign*n)
+		}
+	}
+}
+
+// Learnt says, for the endpoints where that is less than the ceiling, how many
+// requests a minute the Limiter keeps to.
+func (l *Limiter) Learnt() map[Endpoint]float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	learnt := map[Endpoint]float64{}
+	for endpoint, e := range l.endpoints {
+		if e.learnt() && e.rate < l.perMinute() {
+			learnt[endpoint] = e.rate
+		}
+	}
+	return learnt
+}
+
+// perMinute is the ceiling. The caller holds mu.
+func (l *Limiter) perMinute() float64 { return float64(l.ceiling.Limit()) * 60 }
+
+// Paused says how long the pause that the API asked for still lasts. 0: none.
+func (l *Limiter) Paused() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(0, time.Until(l.pausedUntil))
 }
 
 // Pause holds every caller of the organization for at least d, capped at an
@@ -95,9 +155,10 @@ func (l *Limiter) pause(d time.Duration) {
 
 // throttled notes a 429 for a request sent at sentAt, pauses, and says for how
 // long. told is the wait that the server asked for, 0 if it did not say.
-func (l *Limiter) throttled(sentAt time.Time, told time.Duration) time.Duration {
+func (l *Limiter) throttled(endpoint Endpoint, sentAt time.Time, told time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endpoint(endpoint).refused(time.Now(), sentAt, l.perMinute())
 	if told > 0 {
 		l.pause(told)
 		return told
@@ -113,113 +174,37 @@ func (l *Limiter) throttled(sentAt time.Time, told time.Duration) time.Duration 
 }
 
 // succeeded notes an answer other than 429 for a request sent at sentAt.
-func (l *Limiter) succeeded(sentAt time.Time) {
+func (l *Limiter) succeeded(endpoint Endpoint, sentAt time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if sentAt.After(l.untoldAt) {
 		l.untold = 0
 	}
-}
-
-// wait returns when it is the caller's turn, with the time it took. A pause
-// longer than patience is not waited out: the error is *pausedError then, or
-// that of ctx.
-func (l *Limiter) wait(ctx context.Context, patience time.Duration) (time.Duration, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	p := priorityOf(ctx)
-	w := &waiter{patience: patience, done: make(chan error, 1)}
-
-	l.mu.Lock()
-	l.queues[p] = append(l.queues[p], w)
-	l.serve()
-	l.mu.Unlock()
-
-	select {
-	case err := <-w.done:
-		return time.Since(began), err
-	case <-ctx.Done():
-		l.leave(p, w)
-		return time.Since(began), ctx.Err()
+	if l.endpoint(endpoint).accepted(time.Now(), sentAt, l.perMinute()) {
+		l.serve()
 	}
 }
 
-// leave takes a call that gave up out of its queue. Its turn, if it came in
-// the same instant, is lost.
-func (l *Limiter) leave(p priority, w *waiter) {
+func (l *Limiter) endpoint(endpoint Endpoint) *learner {
+	e := l.endpoints[endpoint]
+	if e == nil {
+		e = &learner{}
+		l.endpoints[endpoint] = e
+	}
+	return e
+}
+
+// prepaid says whether a call that has its token may be sent; the error is
+// *pausedError. One that has no token takes it now, without a wait.
+func (l *Limiter) prepaid(endpoint Endpoint, hasToken bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := slices.Index(l.queues[p], w); i >= 0 {
-		l.queues[p] = slices.Delete(l.queues[p], i, i+1)
-	}
-}
-
-// serve gives out the turns that there are now, and sets the timer for the
-// next. Turns are given at the moment that they can be used, so that a call of
-// the foreground goes before any of the background that came earlier.
-// The caller holds mu.
-func (l *Limiter) serve() {
 	now := time.Now()
 	if left := l.pausedUntil.Sub(now); left > 0 {
-		l.sendAway(left)
-		l.serveIn(left)
-		return
+		return &pausedError{left: left}
 	}
-	for {
-		p, ok := l.next()
-		if !ok {
-			return
-		}
-		if !l.bucket.AllowN(now, 1) {
-			l.serveIn(l.untilToken(now))
-			return
-		}
-		l.queues[p][0].done <- nil
-		l.queues[p] = slices.Delete(l.queues[p], 0, 1)
+	if !hasToken {
+		l.charge(now, Calls{endpoint: 1}, 1)
 	}
-}
-
-// next is the queue whose first call is next.
-func (l *Limiter) next() (priority, bool) {
-	for p := range l.queues {
-		if len(l.queues[p]) > 0 {
-			return priority(p), true
-		}
-	}
-	return 0, false
-}
-
-// sendAway fails the calls that do not wait out a pause of this length.
-func (l *Limiter) sendAway(left time.Duration) {
-	for p := range l.queues {
-		l.queues[p] = slices.DeleteFunc(l.queues[p], func(w *waiter) bool {
-			if left <= w.patience {
-				return false
-			}
-			w.done <- &pausedError{left: left}
-			return true
-		})
-	}
-}
-
-func (l *Limiter) untilToken(now time.Time) time.Duration {
-	missing := 1 - l.bucket.TokensAt(now)
-	// A millisecond more than nothing, so that rounding does not make a busy loop.
-	return max(time.Duration(missing/float64(l.bucket.Limit())*float64(time.Second)), time.Millisecond)
-}
-
-func (l *Limiter) serveIn(d time.Duration) {
-	if _, waiting := l.next(); !waiting {
-		return
-	}
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-	l.timer = time.AfterFunc(d, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.serve()
-	})
+	return nil
 }

@@ -12,6 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// one waits for the turn of one call.
+func one(ctx context.Context, l *Limiter, patience time.Duration) (time.Duration, error) {
+	return l.wait(ctx, classOf(ctx), Calls{EndpointGetUser: 1}, patience)
+}
+
 // queue starts calls that wait one after the other, and gives the order in
 // which their turns came.
 func queue(t *testing.T, l *Limiter, calls map[string]context.Context, arrival []string) func() []string {
@@ -19,7 +24,7 @@ func queue(t *testing.T, l *Limiter, calls map[string]context.Context, arrival [
 	var order []string
 	for _, name := range arrival {
 		go func() {
-			if _, err := l.wait(calls[name], listPatience); err != nil {
+			if _, err := one(calls[name], l, listPatience); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			mu.Lock()
@@ -37,13 +42,13 @@ func queue(t *testing.T, l *Limiter, calls map[string]context.Context, arrival [
 	}
 }
 
-func TestTheForegroundGoesBeforeTheBackground(t *testing.T) {
+func TestTheForegroundGoesBeforeTheInBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(60)
 		for range 2 { // the burst
-			_, _ = l.wait(t.Context(), listPatience)
+			_, _ = one(t.Context(), l, listPatience)
 		}
-		fore, back := t.Context(), Background(t.Context())
+		fore, back := t.Context(), InBackground(t.Context())
 		calls := map[string]context.Context{"b1": back, "b2": back, "f1": fore, "b3": back, "f2": fore}
 		order := queue(t, l, calls, []string{"b1", "b2", "f1", "b3", "f2"})
 		if diff := cmp.Diff([]string{"f1", "f2", "b1", "b2", "b3"}, order()); diff != "" {
@@ -66,12 +71,12 @@ func TestABurstIsTwoSecondsWorthAndThenTheBudgetHolds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := NewLimiter(perMinute)
 				for i := range want.burst {
-					if waited, err := l.wait(t.Context(), listPatience); waited != 0 || err != nil {
+					if waited, err := one(t.Context(), l, listPatience); waited != 0 || err != nil {
 						t.Fatalf("call %d of the burst waited %s, %v", i, waited, err)
 					}
 				}
 				for range 3 {
-					waited, _ := l.wait(t.Context(), listPatience)
+					waited, _ := one(t.Context(), l, listPatience)
 					if off := waited - want.pace; off < 0 || off > 2*time.Millisecond {
 						t.Errorf("a call after the burst waited %s, want %s", waited, want.pace)
 					}
@@ -84,12 +89,12 @@ func TestABurstIsTwoSecondsWorthAndThenTheBudgetHolds(t *testing.T) {
 func TestANewBudgetHoldsForCallsThatWaitAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), listPatience)
+		_, _ = one(t.Context(), l, listPatience)
 		go func() {
 			time.Sleep(time.Second)
 			l.SetRequestsPerMinute(600)
 		}()
-		if waited, err := l.wait(t.Context(), listPatience); waited > 1200*time.Millisecond || err != nil {
+		if waited, err := one(t.Context(), l, listPatience); waited > 1200*time.Millisecond || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -98,14 +103,14 @@ func TestANewBudgetHoldsForCallsThatWaitAlready(t *testing.T) {
 func TestAPauseHoldsThePatientAndSendsTheOthersAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), listPatience)
+		_, _ = one(t.Context(), l, listPatience)
 		// One is waiting for its turn when the pause begins, one comes later.
 		errs := make(chan error, 2)
-		go func() { _, err := l.wait(t.Context(), callPatience); errs <- err }()
+		go func() { _, err := one(t.Context(), l, callPatience); errs <- err }()
 		synctest.Wait()
 		began := time.Now()
 		l.Pause(90 * time.Second)
-		go func() { _, err := l.wait(t.Context(), callPatience); errs <- err }()
+		go func() { _, err := one(t.Context(), l, callPatience); errs <- err }()
 		for range 2 {
 			var paused *pausedError
 			if err := <-errs; !errors.As(err, &paused) || paused.left != 90*time.Second {
@@ -115,7 +120,7 @@ func TestAPauseHoldsThePatientAndSendsTheOthersAway(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("sending away took %s", took)
 		}
-		if waited, err := l.wait(t.Context(), listPatience); waited != 90*time.Second || err != nil {
+		if waited, err := one(t.Context(), l, listPatience); waited != 90*time.Second || err != nil {
 			t.Errorf("the patient one waited %s, %v", waited, err)
 		}
 	})
@@ -125,7 +130,7 @@ func TestAShortPauseIsWaitedOutByAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(600)
 		l.Pause(time.Second)
-		if waited, err := l.wait(t.Context(), callPatience); waited != time.Second || err != nil {
+		if waited, err := one(t.Context(), l, callPatience); waited != time.Second || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -137,7 +142,7 @@ func TestAPauseIsNeverShortenedAndNeverAbsurd(t *testing.T) {
 		l.Pause(1000 * time.Hour)
 		l.Pause(time.Second)
 		l.Pause(-time.Second)
-		if waited, err := l.wait(t.Context(), time.Hour); waited != time.Hour || err != nil {
+		if waited, err := one(t.Context(), l, time.Hour); waited != time.Hour || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -148,16 +153,16 @@ func TestPausesThatTheServerDoesNotTellGrowAndStartAgainAfterASuccess(t *testing
 		l := NewLimiter(600)
 		var got []time.Duration
 		try := func() time.Time {
-			if _, err := l.wait(t.Context(), listPatience); err != nil {
+			if _, err := one(t.Context(), l, listPatience); err != nil {
 				t.Fatal(err)
 			}
 			return time.Now()
 		}
 		for range 8 {
-			got = append(got, l.throttled(try(), 0))
+			got = append(got, l.throttled(EndpointGetUser, try(), 0))
 		}
-		l.succeeded(try())
-		got = append(got, l.throttled(try().Add(time.Millisecond), 0))
+		l.succeeded(EndpointGetUser, try())
+		got = append(got, l.throttled(EndpointGetUser, try().Add(time.Millisecond), 0))
 		s := time.Second
 		if diff := cmp.Diff([]time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, s}, got); diff != "" {
 			t.Error(diff)
@@ -171,14 +176,14 @@ func TestRequestsRefusedTogetherCountAsOne(t *testing.T) {
 		sent := time.Now()
 		time.Sleep(time.Second)
 		for range 5 {
-			if got := l.throttled(sent, 0); got != time.Second {
+			if got := l.throttled(EndpointGetUser, sent, 0); got != time.Second {
 				t.Errorf("got %s, want 1s", got)
 			}
 		}
 		// Nor does one that was accepted earlier end the growth.
-		l.succeeded(sent)
+		l.succeeded(EndpointGetUser, sent)
 		time.Sleep(2 * time.Second)
-		if got := l.throttled(time.Now(), 0); got != 2*time.Second {
+		if got := l.throttled(EndpointGetUser, time.Now(), 0); got != 2*time.Second {
 			t.Errorf("got %s, want 2s", got)
 		}
 	})
@@ -187,14 +192,14 @@ func TestRequestsRefusedTogetherCountAsOne(t *testing.T) {
 func TestACallThatGivesUpLeavesNoTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
-		_, _ = l.wait(t.Context(), listPatience)
+		_, _ = one(t.Context(), l, listPatience)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := l.wait(ctx, listPatience); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := one(ctx, l, listPatience); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		// Its turn goes to the next.
-		if waited, err := l.wait(t.Context(), listPatience); waited > time.Minute || err != nil {
+		if waited, err := one(t.Context(), l, listPatience); waited > time.Minute || err != nil {
 			t.Errorf("waited %s, %v", waited, err)
 		}
 	})
@@ -207,13 +212,13 @@ func TestManyCallersAtOnceAllGetTheirTurn(t *testing.T) {
 		all.Go(func() {
 			ctx := t.Context()
 			if i%2 == 0 {
-				ctx = Background(ctx)
+				ctx = InBackground(ctx)
 			}
 			if i%50 == 0 {
 				l.Pause(5 * time.Millisecond)
 				l.SetRequestsPerMinute(600_000 + i)
 			}
-			if _, err := l.wait(ctx, listPatience); err != nil {
+			if _, err := one(ctx, l, listPatience); err != nil {
 				t.Error(err)
 			}
 		})

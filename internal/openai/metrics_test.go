@@ -83,7 +83,7 @@ func TestARequestWithoutAnAnswerIsCountedToo(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	client := newNetworkClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		func(c *Config) { c.Metrics = NewMetrics(registry) })
-	_ = client.DeleteUser(t.Context(), "user-1")
+	_ = NewChanger(client).DeleteUser(t.Context(), "user-1")
 	want := "rollcall_api_requests_total{call=DELETE /organization/users/{id},code=none,organization=} 1"
 	if got := series(t, registry); !strings.Contains(strings.Join(got, "\n"), want) {
 		t.Errorf("got %q", got)

@@ -48,6 +48,7 @@ func readAll[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
 	var changed *changedError
 	for range maxReadings {
 		items, err := readOnce(ctx, c, l)
+		l.call.further = true
 		if err == nil {
 			return items, nil
 		}
@@ -77,6 +78,7 @@ func readOnce[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
 			seen[l.id(item)] = true
 		}
 		items = append(items, got.items...)
+		l.call.further = true
 		switch {
 		case !got.hasMore:
 			return items, nil
@@ -99,7 +101,7 @@ func readPage[T any](ctx context.Context, c *Client, l list[T], after string) (p
 			return l.fetch(ctx, after, with)
 		})
 		switch {
-		case IsRateLimited(err) && throttles < maxThrottles:
+		case IsRateLimited(err) && throttles < maxThrottles && !isPrepaid(ctx):
 			// The limiter is paused by now: the next turn comes after the pause,
 			// or is refused if the pause is too long to wait.
 			continue

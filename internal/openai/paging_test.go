@@ -153,7 +153,7 @@ func TestAListGoesOnAtItsPageAfterA429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, api := newMemoryClient(t, answers(pageOf("b", "a", "b"), throttle("Retry-After", "90"), throttle("", ""), pageOf("", "c")))
 		began := time.Now()
-		users, err := client.ListUsers(Background(t.Context()))
+		users, err := client.ListUsers(InBackground(t.Context()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package openai
 import (
 	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -12,38 +13,57 @@ const (
 	// maxPause caps what a server may ask for: a date in the wrong year must
 	// not stop an organization for good.
 	maxPause = time.Hour
-	// minPause keeps "Retry-After: 0" from becoming a busy loop.
+	// minPause keeps a wait of microseconds from becoming a busy loop.
 	minPause = 100 * time.Millisecond
 )
 
 // retryAfter reads how long the server asks to wait: retry-after-ms in
-// milliseconds, else Retry-After in seconds or as an HTTP date. ok is false
-// when the server does not say, or not in a way that can be read.
-func retryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
-	if wait, ok := parseNumber(header.Get("Retry-After-Ms"), time.Millisecond); ok {
-		return wait, true
+// milliseconds, else Retry-After in seconds or as an HTTP date. 0 when the
+// server does not say, or not in a way that can be read, or names no time to
+// come: "Retry-After: 0" on a refusal is not an invitation (observed).
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	if wait := parseNumber(header.Get("Retry-After-Ms"), time.Millisecond); wait > 0 {
+		return wait
 	}
 	value := header.Get("Retry-After")
-	if wait, ok := parseNumber(value, time.Second); ok {
-		return wait, true
-	}
 	if date, err := http.ParseTime(value); err == nil {
-		return clampPause(date.Sub(now)), true
+		return clampPause(date.Sub(now))
 	}
-	return 0, false
+	return parseNumber(value, time.Second)
 }
 
-func parseNumber(value string, unit time.Duration) (time.Duration, bool) {
+// tryAgain matches what the API says of a limit (observed): "Please try again in
+// 6.937s", or 20ms, or 1m2s.
+var tryAgain = regexp.MustCompile(`(?i)try again in ((?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|h|m|s))+)`)
+
+// retryInWords reads the same from the text of a 429.
+func retryInWords(message string) time.Duration {
+	found := tryAgain.FindStringSubmatch(message)
+	if found == nil {
+		return 0
+	}
+	wait, err := time.ParseDuration(strings.ToLower(found[1]))
+	if err != nil {
+		return 0
+	}
+	return clampPause(wait)
+}
+
+func parseNumber(value string, unit time.Duration) time.Duration {
 	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	if err != nil && !math.IsInf(n, 1) || math.IsNaN(n) || n < 0 {
-		return 0, false
+	if err != nil && !math.IsInf(n, 1) || math.IsNaN(n) || n <= 0 {
+		return 0
 	}
 	if n > float64(maxPause)/float64(unit) {
-		return maxPause, true
+		return maxPause
 	}
-	return clampPause(time.Duration(n * float64(unit))), true
+	return clampPause(time.Duration(n * float64(unit)))
 }
 
+// clampPause is 0 for what is no time to come.
 func clampPause(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
 	return min(max(d, minPause), maxPause)
 }

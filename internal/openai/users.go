@@ -12,12 +12,8 @@ import (
 	"github.com/openai/openai-go/v3/packages/param"
 )
 
-const (
-	usersEndpoint = "/organization/users"
-	userEndpoint  = "/organization/users/{id}"
-	// usersPerPage is the most that the reference allows.
-	usersPerPage = 100
-)
+// usersPerPage is the most that the reference allows.
+const usersPerPage = 100
 
 // ListUsers reads all users of the organization, service accounts included.
 // It is whole or an error; see the package's words on lists.
@@ -27,7 +23,7 @@ func (c *Client) ListUsers(ctx context.Context) ([]User, error) {
 
 func (c *Client) listUsers(ctx context.Context, op string, emails []string) ([]User, error) {
 	return readAll(ctx, c, list[User]{
-		call: call{op: op, endpoint: "GET " + usersEndpoint},
+		call: call{op: op, endpoint: EndpointListUsers},
 		id:   func(u User) string { return u.ID },
 		fetch: func(ctx context.Context, after string, with option.RequestOption) (page[User], error) {
 			query := sdk.AdminOrganizationUserListParams{Limit: param.NewOpt[int64](usersPerPage), Emails: emails}
@@ -49,7 +45,7 @@ func (c *Client) GetUser(ctx context.Context, userID string) (User, error) {
 	if err := checkID(op, "user", userID); err != nil {
 		return User{}, err
 	}
-	return perform(ctx, c, call{op: op, endpoint: "GET " + userEndpoint},
+	return perform(ctx, c, call{op: op, endpoint: EndpointGetUser},
 		func(ctx context.Context, with option.RequestOption) (User, error) {
 			got, err := c.users.Get(ctx, userID, with)
 			if err != nil {
@@ -57,74 +53,6 @@ func (c *Client) GetUser(ctx context.Context, userID string) (User, error) {
 			}
 			return userWithID(got, userID)
 		})
-}
-
-// UpdateUser changes the fields that are set in update, in one call, and gives
-// the user as the API then has it. An update that sets nothing, or two roles,
-// is refused without a call.
-func (c *Client) UpdateUser(ctx context.Context, userID string, update UserUpdate) (User, error) {
-	const op = "update user"
-	if err := checkID(op, "user", userID); err != nil {
-		return User{}, err
-	}
-	switch {
-	case update == (UserUpdate{}):
-		return User{}, refuse(op, "the update changes nothing")
-	case update.Role != nil && update.RoleID != nil:
-		return User{}, refuse(op, "the update sets both role and role_id")
-	case update.Role != nil && *update.Role == "":
-		return User{}, refuse(op, "the update sets role to nothing")
-	case update.RoleID != nil && *update.RoleID == "":
-		return User{}, refuse(op, "the update sets role_id to nothing")
-	}
-	body := sdk.AdminOrganizationUserUpdateParams{
-		Role:             nullable(update.Role),
-		RoleID:           nullable(update.RoleID),
-		DeveloperPersona: nullable(update.DeveloperPersona),
-		TechnicalLevel:   nullable(update.TechnicalLevel),
-	}
-	return perform(ctx, c, call{op: op, endpoint: "POST " + userEndpoint},
-		func(ctx context.Context, with option.RequestOption) (User, error) {
-			got, err := c.users.Update(ctx, userID, body, with)
-			if err != nil {
-				return User{}, err
-			}
-			return userWithID(got, userID)
-		})
-}
-
-// nullable: nil is not sent, "" is sent as null.
-func nullable(value *string) param.Opt[string] {
-	switch {
-	case value == nil:
-		return param.Opt[string]{}
-	case *value == "":
-		return param.Null[string]()
-	default:
-		return param.NewOpt(*value)
-	}
-}
-
-// DeleteUser removes the user from the organization. [IsNotFound] holds for the
-// error when there is none.
-func (c *Client) DeleteUser(ctx context.Context, userID string) error {
-	const op = "delete user"
-	if err := checkID(op, "user", userID); err != nil {
-		return err
-	}
-	_, err := perform(ctx, c, call{op: op, endpoint: "DELETE " + userEndpoint},
-		func(ctx context.Context, with option.RequestOption) (struct{}, error) {
-			got, err := c.users.Delete(ctx, userID, with)
-			if err != nil {
-				return struct{}{}, err
-			}
-			s := shape{of: "the answer"}
-			s.object(got.JSON.Object, "organization.user.deleted")
-			s.mustf(got.ID == userID, "id is not the one asked for")
-			s.mustf(got.JSON.Deleted.Raw() == "true", "deleted is not true")
-			return struct{}{}, s.err()
-		})
-	return err
 }
 
 func userPage(got *pagination.ConversationCursorPage[sdk.OrganizationUser]) (page[User], error) {
@@ -177,9 +105,26 @@ func userFrom(got *sdk.OrganizationUser) (User, error) {
 		Role:             strings.Clone(got.Role),
 		DeveloperPersona: strings.Clone(got.DeveloperPersona),
 		TechnicalLevel:   strings.Clone(got.TechnicalLevel),
-		AddedAt:          time.Unix(got.AddedAt, 0).UTC(),
+		AddedAt:          addedAt(got.AddedAt),
 		IsDefault:        got.IsDefault,
 		IsServiceAccount: got.IsServiceAccount,
 		IsSCIMManaged:    got.IsScimManaged,
 	}, nil
+}
+
+// maxSeconds is the last second of the year 9999: no later time can be written
+// as RFC 3339, nor stored in Kubernetes.
+const maxSeconds = 253402300799
+
+// addedAt is in seconds by the reference. What is too large for that is taken
+// for milliseconds, and what is too large for these, or negative, says nothing.
+func addedAt(value int64) time.Time {
+	switch {
+	case value < 0 || value > maxSeconds*1000:
+		return time.Time{}
+	case value > maxSeconds:
+		return time.UnixMilli(value).UTC().Truncate(time.Second)
+	default:
+		return time.Unix(value, 0).UTC()
+	}
 }
