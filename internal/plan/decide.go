@@ -245,7 +245,8 @@ func (d *decider) need(step Step, asker *Organization, first Fact) Fact {
 		wait = first
 	}
 	if wait.Kind == None {
-		wait = d.tried(step, asker.Ref)
+		last := d.tried(step, asker.Ref)
+		wait, d.WakeAt = last.Fact, earliest(d.WakeAt, last.Until)
 	}
 	d.Steps = append(d.Steps, Due{Step: step, Asker: asker.Ref, Wait: wait})
 	if wait.Kind == None {
@@ -254,14 +255,13 @@ func (d *decider) need(step Step, asker *Organization, first Fact) Fact {
 	return wait
 }
 
-// tried is what came of the last try of the step, if nothing has changed since.
-func (d *decider) tried(step Step, asker Ref) Fact {
+// tried is the last try of the step, if nothing has changed since.
+func (d *decider) tried(step Step, asker Ref) Try {
 	last, ok := d.Tried[step.Target()]
 	if !ok || last.Fingerprint != d.Fingerprint(step, asker) || last.Until != 0 && d.Now >= last.Until {
-		return Fact{}
+		return Try{}
 	}
-	d.WakeAt = earliest(d.WakeAt, last.Until)
-	return last.Fact
+	return last
 }
 
 // Fingerprint tells whether a step is still called for by the same facts.

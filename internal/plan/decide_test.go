@@ -270,6 +270,31 @@ func TestFieldsOfAPerson(t *testing.T) {
 	})
 }
 
+func TestWhatALookThatFailedSays(t *testing.T) {
+	failed := func(s *scene) { s.LookFact = Fact{Kind: Retrying, Words: "busy", Until: 160} }
+	decisions(t, map[string]decisionCase{
+		"an object of which nothing is known says why they could not be looked at": {
+			func(s *scene) { failed(s); s.Doubted = true; promotes(s.claim("a", 1)) },
+			outcome{claims: map[string]Kind{"a": Retrying}, look: Look{User: true}},
+		},
+		"so does a binding of which the roles are not known": {
+			func(s *scene) { failed(s); s.RolesKnown = false; s.claim("a", 1); s.grant("b", viewer) },
+			outcome{
+				claims: map[string]Kind{"a": None}, look: Look{Roles: true},
+				grants: map[string]string{"b": ""}, facts: map[string]Kind{"b": Retrying},
+			},
+		},
+		"so does a leaver": {
+			func(s *scene) { failed(s); s.Doubted = true; s.leaver() },
+			outcome{leaving: map[string]Kind{"default": Retrying}, look: Look{User: true}},
+		},
+		"what is known is said although a look failed": {
+			func(s *scene) { failed(s); promotes(s.claim("a", 1)) },
+			outcome{now: []string{promoteAda}, claims: map[string]Kind{"a": Pending}},
+		},
+	})
+}
+
 func TestTriesOfAStep(t *testing.T) {
 	refused := Fact{Kind: Refused, Words: "not today"}
 	wait := outcome{waiting: map[string]Kind{promoteAda: Refused}, claims: map[string]Kind{"a": Refused}}

@@ -121,22 +121,32 @@ func (d *decider) given(role Role, grants []*Grant) (given, remembered bool) {
 	return given, remembered
 }
 
-// needOnce is need for a step that several objects may call for: it is made for the first that may.
+// needOnce is need for a step that several objects may call for: it is made for the first that may. What was tried for
+// one without success is not tried for the next: of a step only the last try is known, and they would take turns.
 func (d *decider) needOnce(step Step, asker *Organization, first Fact) Fact {
 	at := slices.IndexFunc(d.Steps, func(due Due) bool { return due.Step.Target() == step.Target() })
 	if at < 0 {
 		return d.need(step, asker, first)
 	}
-	if d.Steps[at].Wait.Kind == None {
+	before := d.Steps[at]
+	if before.Wait.Kind == None {
 		return Fact{Kind: Pending}
 	}
-	before := d.Steps[at]
 	d.Steps = slices.Delete(d.Steps, at, at+1)
 	fact := d.need(step, asker, first)
-	if fact.Kind != Pending {
-		d.Steps[len(d.Steps)-1] = before
+	failed := d.waitsForTry(before)
+	if fact.Kind == Pending && failed {
+		fact = before.Wait
+	}
+	if last := len(d.Steps) - 1; failed || fact.Kind != Pending && !d.waitsForTry(d.Steps[last]) {
+		d.Steps[last] = before
 	}
 	return fact
+}
+
+// waitsForTry says whether what keeps the step from being made is what came of its last try.
+func (d *decider) waitsForTry(due Due) bool {
+	return due.Wait.Kind != None && due.Wait.Kind == d.tried(due.Step, due.Asker).Fact.Kind
 }
 
 // undeclaredRoles decides about roles of a declared person that nothing declares.

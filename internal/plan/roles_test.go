@@ -1,6 +1,10 @@
 package plan
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestGivingARole(t *testing.T) {
 	gives := func(words string, fact Kind) outcome {
@@ -54,6 +58,13 @@ func TestGivingARole(t *testing.T) {
 		},
 		"a binding without a good key gives nothing": {
 			func(s *scene) { s.grant("b", viewer); s.org.Acts = false }, waits(OrganizationNotReady),
+		},
+		"whose address is not the subject's any more is given nothing": {
+			func(s *scene) { s.grant("b", viewer).Moved = true }, gives("NotHeld", AddressChanged),
+		},
+		"whose address is not the subject's any more keeps what they have": {
+			func(s *scene) { s.holds(viewer); s.grant("b", viewer).Moved = true; s.released("c", viewer) },
+			outcome{undeclared: true, grants: map[string]string{"b": "Direct", "c": "Direct forget"}},
 		},
 		"a refusal waits": {
 			func(s *scene) { s.grant("b", viewer); s.tried(t, Try{Fact: Fact{Kind: Refused}}) }, waits(Refused),
@@ -120,6 +131,39 @@ func TestTheFirstBindingByNameAsks(t *testing.T) {
 	if asker := s.decide(t).Steps[0].Asker; asker != (Ref{"team", "second"}) {
 		t.Errorf("the call goes out for %v, want the Organization of the first binding", asker)
 	}
+}
+
+// Of a step the last try alone is known. Were the next binding's Organization to try it after the first one's was
+// refused, their tries would free each other's for ever.
+func TestARefusedRoleIsNotTriedForTheNextBinding(t *testing.T) {
+	s := newScene(func(s *scene) {
+		s.grant("b", viewer)
+		s.grant("c", viewer).Organization = s.another("second")
+		s.grant("d", viewer).Organization = s.another("third")
+		s.tried(t, Try{Fact: Fact{Kind: Refused}, Until: 160})
+	})
+	waits := outcome{
+		undeclared: true, waiting: map[string]Kind{giveViewer: Refused}, wakeAt: 160,
+		grants: map[string]string{"b": "NotHeld", "c": "NotHeld", "d": "NotHeld"},
+		facts:  map[string]Kind{"b": Refused, "c": Refused, "d": Refused},
+	}
+	compare := func(want outcome) {
+		t.Helper()
+		if diff := cmp.Diff(want, outcomeOf(s.decide(t)), cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("outcome (-want +got):\n%s", diff)
+		}
+	}
+	compare(waits)
+
+	// A pause of the first is a new fact: the next may try.
+	s.Grants[0].Paused = true
+	compare(outcome{
+		undeclared: true, now: []string{giveViewer}, grants: waits.grants,
+		facts: map[string]Kind{"b": Paused, "c": Pending, "d": Pending},
+	})
+	s.tried(t, Try{Fact: Fact{Kind: Refused}, Until: 170})
+	waits.wakeAt, waits.facts = 170, map[string]Kind{"b": Paused, "c": Refused, "d": Refused}
+	compare(waits)
 }
 
 func TestReleasingARole(t *testing.T) {

@@ -199,3 +199,13 @@ func (r *Roster) Unsettled(id string) (since time.Time, unsettled bool) {
 	d, ok := r.doubts[id]
 	return d.deadline, ok
 }
+
+// LookedSince says whether a look at the user began after the time: at their roles where those are known, else at them.
+func (r *Roster) LookedSince(id string, since time.Time) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if known, ok := r.assignments[id]; ok {
+		return known.listedAt.After(since)
+	}
+	return r.readAt.After(since) || r.touched[id].After(since)
+}

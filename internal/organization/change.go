@@ -1,0 +1,335 @@
+package organization
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+// stale says whether the look at a person is too old for a call to rest on it. Who is late is looked at again; who is
+// late twice in a row gets a backoff.
+func (t *turn) stale(p *passenger, due plan.Due) bool {
+	age := t.now().Sub(p.seenAt)
+	if age <= fresh {
+		return false
+	}
+	t.log.V(1).Info("a look became too old before the call", "who", p.user.Who(), "age", age.String())
+	t.late(p, due)
+	return true
+}
+
+// makeAll makes the steps of a person, all at once: one refusal stops no other.
+func (t *turn) makeAll(ctx context.Context, p *passenger) {
+	done := make(chan struct{}, len(p.steps))
+	for _, due := range p.steps {
+		go func() {
+			t.make(ctx, p, due)
+			done <- struct{}{}
+		}()
+	}
+	for range p.steps {
+		<-done
+	}
+}
+
+// make makes one step, if the look that it rests on is fresh, and notes what came of it.
+func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) {
+	l := t.link(due.Asker)
+	if l == nil || ctx.Err() != nil || t.stale(p, due) {
+		return
+	}
+	if !t.payLocked(openai.Calls{endpointOf(due.Step): 1}) {
+		return
+	}
+	t.begin(p.key.ID)
+	defer t.end(p.key.ID)
+	sent := t.now()
+	t.metrics.observeLook(l.object, sent.Sub(p.seenAt))
+	// It is carried to its end also when the manager stops: what is sent is to be known.
+	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	defer cancel()
+	err := t.call(openai.Prepaid(request), l, sent, due.Step)
+	t.note(ctx, p, l, due, sent, err)
+}
+
+func endpointOf(step plan.Step) openai.Endpoint {
+	switch step.Verb {
+	case plan.Update:
+		return openai.EndpointUpdateUser
+	case plan.Remove:
+		return openai.EndpointDeleteUser
+	case plan.Assign:
+		return openai.EndpointAssignRole
+	}
+	return openai.EndpointUnassignRole
+}
+
+// call sends the step, and keeps what its answer says of the organization.
+func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step plan.Step) error {
+	switch step.Verb {
+	case plan.Update:
+		user, err := l.changer.UpdateUser(ctx, step.UserID, updateOf(step))
+		if err != nil {
+			return err
+		}
+		_, ownersBefore := o.roster.Size()
+		o.saw(o.roster.Changed(sent, user))
+		if _, owners := o.roster.Size(); owners > ownersBefore {
+			o.freeGuarded()
+		}
+		if hasRoleID(step) {
+			o.roster.ForgetAssignments(step.UserID)
+		}
+		return nil
+	case plan.Assign:
+		answered, err := l.changer.AssignRole(ctx, step.UserID, step.Role.ID)
+		if err != nil {
+			return err
+		}
+		if !plan.SameRole(answered, step.Role.ID) {
+			o.mu.Lock()
+			o.alias[answered] = step.Role.ID
+			o.mu.Unlock()
+		}
+		o.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
+		return nil
+	case plan.Unassign:
+		err := l.changer.UnassignRole(ctx, step.UserID, step.Role.ID)
+		if err == nil || openai.IsNotFound(err) {
+			o.roster.SetUnassigned(step.UserID, step.Role.ID)
+			return nil
+		}
+		return err
+	case plan.Remove:
+		err := l.changer.DeleteUser(ctx, step.UserID)
+		if err == nil || openai.IsNotFound(err) {
+			o.saw(o.roster.SawNobody(o.now(), step.UserID))
+			return nil
+		}
+		return err
+	}
+	return fmt.Errorf("no call makes a step %s", step.Verb)
+}
+
+func hasRoleID(step plan.Step) bool {
+	for _, change := range step.Changes {
+		if change.Field == plan.FieldRoleID {
+			return true
+		}
+	}
+	return false
+}
+
+func updateOf(step plan.Step) openai.UserUpdate {
+	var update openai.UserUpdate
+	for _, change := range step.Changes {
+		to := change.To
+		switch change.Field {
+		case plan.FieldRole:
+			update.Role = &to
+		case plan.FieldRoleID:
+			update.RoleID = &to
+		case plan.FieldDeveloperPersona:
+			update.DeveloperPersona = &to
+		case plan.FieldTechnicalLevel:
+			update.TechnicalLevel = &to
+		}
+	}
+	return update
+}
+
+// note keeps what came of a step, and tells of one that was made.
+func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, sent time.Time, err error) {
+	step := due.Step
+	p.again = min(p.again, Due)
+	print := p.person.Fingerprint(step, due.Asker)
+	switch {
+	case err == nil:
+		t.logMade(l, step)
+		l.count(step.Verb)
+		t.made(ctx, p, due)
+		// If the organization does not have it so when it is looked at again, it is not sent again and again.
+		t.accepted(step.Target(), print)
+	case isUnauthorized(err):
+		t.refused(l, err)
+	case openai.IsRateLimited(err):
+	case openai.IsTransient(err):
+		// It may have been carried out, and may still be.
+		t.roster.Doubt(step.UserID, step.Role.ID != "", sent.Add(2*t.timeout))
+		t.fail(step.Target(), print, plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
+	default:
+		if openai.IsNotFound(err) {
+			// They may have left: somebody is to look.
+			t.roster.Doubt(step.UserID, step.Role.ID != "", sent)
+		}
+		t.fail(step.Target(), print, plan.Fact{Kind: plan.Refused, Words: describe(err)}, firstRefusal, lastRefusal)
+	}
+	if err != nil && step.Verb == plan.Remove && (isUnauthorized(err) || openai.IsRateLimited(err) || openai.IsRejected(err) || openai.IsUnauthorized(err)) {
+		t.refund(ctx, due.Asker)
+	}
+}
+
+const (
+	// firstRetry and lastRetry space the tries after what passes by itself.
+	firstRetry, lastRetry = time.Second, 2 * time.Minute
+	// firstRefusal and lastRefusal space those of what the API refuses.
+	firstRefusal, lastRefusal = time.Minute, time.Hour
+)
+
+// fail keeps that a step failed, and until when it is not tried again with nothing new.
+func (o *Organization) fail(target plan.Target, fingerprint string, fact plan.Fact, first, last time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := o.tried[target]
+	now := &tried{Try: plan.Try{Fingerprint: fingerprint, Fact: fact}}
+	if before != nil && before.Fingerprint == fingerprint && before.Fact.Kind == fact.Kind {
+		now.attempts = before.attempts + 1
+	}
+	now.Until = seconds(o.now().Add(spaced(now.attempts, first, last)))
+	o.tried[target] = now
+}
+
+// spaced doubles a time with each attempt.
+func spaced(attempts int, first, last time.Duration) time.Duration {
+	return min(first<<min(attempts, 20), last)
+}
+
+// seconds rounds up, so that nothing is tried before its time.
+func seconds(at time.Time) int64 { return at.Add(time.Second - time.Nanosecond).Unix() }
+
+// accepted keeps that the API took a step. It stands until the person is seen without need of it.
+func (o *Organization) accepted(target plan.Target, fingerprint string) {
+	o.fail(target, fingerprint, plan.Fact{Kind: plan.NotTakenOver}, firstRefusal, lastRefusal)
+}
+
+// late keeps that a look was too old for the call, twice in a row.
+func (t *turn) late(p *passenger, due plan.Due) {
+	key := lookKey{key: plan.Key{ID: p.key.ID, Email: "late"}}
+	t.mu.Lock()
+	before := t.looks[key]
+	if before == nil {
+		t.looks[key] = &tried{}
+		t.mu.Unlock()
+		return
+	}
+	delete(t.looks, key)
+	t.mu.Unlock()
+	t.fail(due.Step.Target(), p.person.Fingerprint(due.Step, due.Asker), plan.Fact{
+		Kind: plan.Retrying, Words: "the API answers too slowly for a change to rest on a fresh look",
+	}, firstRetry, lastRetry)
+}
+
+// lookFailed keeps that a look failed, and until when it is not tried again.
+func (o *Organization) lookFailed(key lookKey, err error) {
+	o.mu.Lock()
+	before := o.looks[key]
+	now := &tried{Try: plan.Try{Fact: plan.Fact{Kind: plan.Retrying, Words: describe(err)}}}
+	if before != nil {
+		now.attempts = before.attempts + 1
+	}
+	now.Until = seconds(o.now().Add(spaced(now.attempts, firstRetry, lastLook)))
+	o.looks[key] = now
+	o.mu.Unlock()
+	o.log.Info("a look failed; tried again", "who", key.key, "roles", key.roles, "after", time.Until(time.Unix(now.Until, 0)).String(), "error", err.Error())
+}
+
+// lastLook is as rarely as a look that fails is tried again.
+const lastLook = 5 * time.Minute
+
+func (o *Organization) lookSucceeded(key lookKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.looks, key)
+}
+
+// clear forgets what was tried for steps that are not called for any more.
+func (o *Organization) clear(id string, d plan.Decision) {
+	if d.Look != (plan.Look{}) {
+		return // nothing is known of what is called for
+	}
+	called := map[plan.Target]bool{}
+	for _, due := range d.Steps {
+		called[due.Step.Target()] = true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.looks, lookKey{key: plan.IDKey(id)})
+	for target := range o.triedBy[id] {
+		if !called[target] {
+			delete(o.tried, target)
+			delete(o.triedBy[id], target)
+		}
+	}
+	if len(o.triedBy[id]) == 0 {
+		delete(o.triedBy, id)
+	}
+}
+
+// free has everything tried again: a person asked for it, or rules changed.
+func (o *Organization) free(which func(plan.Fact) bool) {
+	o.mu.Lock()
+	var keys []plan.Key
+	for target, t := range o.tried {
+		if which(t.Fact) {
+			delete(o.tried, target)
+			keys = append(keys, plan.IDKey(target.UserID))
+		}
+	}
+	o.mu.Unlock()
+	o.pending.wake(Due, true, keys...)
+}
+
+func (o *Organization) freeGuarded() {
+	o.free(func(f plan.Fact) bool { return f.Kind == plan.Guarded })
+}
+
+func (o *Organization) begin(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.inFlight[id]++
+}
+
+func (o *Organization) end(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.inFlight[id]--; o.inFlight[id] <= 0 {
+		delete(o.inFlight, id)
+	}
+}
+
+// made tells of a step that was made, with the objects that asked for it.
+func (t *turn) made(ctx context.Context, p *passenger, due plan.Due) {
+	undeclared := due.Step.Verb == plan.Remove && len(p.person.Leaving) == 0
+	if due.Step.Verb == plan.Unassign {
+		undeclared = true
+		for _, grant := range p.person.Grants {
+			undeclared = undeclared && !(grant.Line && plan.SameRole(due.Step.Role.ID, grant.Noted.ID))
+		}
+	}
+	t.edge.Made(ctx, Made{Step: due.Step, Asker: namespacedName(due.Asker), Objects: p.g, Undeclared: undeclared})
+}
+
+// logMade logs a step that was made in the organization: one line for each thing that changed, with who it was, what
+// changed, from what and to what. "" is none.
+func (o *Organization) logMade(l *link, step plan.Step) {
+	logger := o.world.log.WithValues("organization", l.object.String(), "verb", step.Verb, "who", step.Who, "userID", step.UserID)
+	changed := func(what, from, to string, more ...any) {
+		logger.Info("changed the organization", append([]any{"what", what, "from", from, "to", to}, more...)...)
+	}
+	switch step.Verb {
+	case plan.Update:
+		for _, change := range step.Changes {
+			changed(string(change.Field), change.From, change.To)
+		}
+	case plan.Remove:
+		changed("membership", "member", "")
+	case plan.Assign:
+		changed("roleAssignment", "", step.Role.Name, "roleID", step.Role.ID)
+	case plan.Unassign:
+		changed("roleAssignment", step.Role.Name, "", "roleID", step.Role.ID)
+	}
+}
+

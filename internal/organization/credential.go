@@ -1,0 +1,59 @@
+package organization
+
+import (
+	"net/url"
+	"path"
+	"strings"
+	"time"
+	"unique"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+)
+
+// Credential is what a Secret holds. It is comparable, and no way of formatting it, or what it is a field of, shows the
+// Secret's values: fmt goes past the methods of a field that is not exported, but follows no handle.
+type Credential struct {
+	adminKey, baseURL unique.Handle[string]
+	allowInsecure     bool
+}
+
+// NewCredential returns the Credential of a key and the address of its API, "" for the public one.
+func NewCredential(adminKey, baseURL string, allowInsecure bool) Credential {
+	return Credential{
+		adminKey: unique.Make(strings.TrimSpace(adminKey)), baseURL: unique.Make(strings.TrimSpace(baseURL)), allowInsecure: allowInsecure,
+	}
+}
+
+func (c Credential) client(limiter *openai.Limiter, timeout time.Duration, metrics *openai.Metrics, label string) (*openai.Client, error) {
+	return openai.NewClient(openai.Config{
+		BaseURL: c.baseURL.Value(), AdminKey: c.adminKey.Value(), AllowInsecure: c.allowInsecure,
+		Limiter: limiter, Timeout: timeout, Metrics: metrics, MetricsLabel: label,
+	})
+}
+
+// address is the canonical address of the API: two spellings of one address are one.
+func (c Credential) address() string { return canonical(c.baseURL.Value()) }
+
+func canonical(raw string) string {
+	if raw == "" {
+		raw = openai.DefaultBaseURL
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw // no client is made of it
+	}
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	scheme := strings.ToLower(u.Scheme)
+	if port != "" && !(scheme == "https" && port == "443") && !(scheme == "http" && port == "80") {
+		host += ":" + port
+	}
+	return scheme + "://" + host + strings.TrimSuffix(path.Clean("/"+u.EscapedPath()), "/")
+}
+
+// Pair is what an organization is: the canonical address of an API, and the ID that this address gave to a key.
+type Pair struct {
+	Address, ID string
+}

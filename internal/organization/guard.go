@@ -1,0 +1,379 @@
+package organization
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+// left is what the guard has left, on what is kept: only so many are looked at.
+type left struct {
+	t         *turn
+	ctx       context.Context
+	objects   map[plan.Ref]*v1alpha1.Organization
+	owners    int
+	removals  int
+	users     int
+	until     time.Time
+	prepared  bool
+	lastError error
+}
+
+func (t *turn) newLeft(ctx context.Context) *left { return &left{t: t, ctx: ctx} }
+
+func (l *left) prepare() {
+	if l.prepared {
+		return
+	}
+	l.prepared = true
+	l.objects = map[plan.Ref]*v1alpha1.Organization{}
+	l.users, l.owners = l.t.roster.Size()
+	for _, name := range l.t.objects(l.ctx) {
+		org, err := l.t.cache.Organization(l.ctx, name)
+		if err != nil {
+			l.lastError = err
+			return
+		}
+		if org == nil {
+			continue
+		}
+		l.objects[declared.RefOf(org)] = org
+		count, until := inWindow(org, l.t.now())
+		l.removals += count
+		if until.After(l.until) {
+			l.until = until
+		}
+	}
+}
+
+// allows says whether the guard lets the candidate come to the look, and counts them if so. Else it is kept that it does
+// not, and until when.
+func (l *left) allows(c *candidate) bool {
+	if c.lane != taking || !slices.ContainsFunc(c.steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
+		return true
+	}
+	l.prepare()
+	if l.lastError != nil {
+		return true // it is asked again on a fresh look
+	}
+	for _, due := range c.steps {
+		org := l.objects[due.Asker]
+		if org == nil {
+			continue
+		}
+		facts := plan.Facts{Owners: l.owners, Removals: l.removals}
+		_, held := plan.Guard([]plan.Step{due.Step}, rulesOf(org, l.users+l.removals), facts)
+		if len(held) > 0 {
+			l.t.hold(c.user, due, held[0].Rule, org, facts, l.until)
+			return false
+		}
+		if due.Step.DemotesOwner {
+			l.owners--
+		}
+		if due.Step.Verb == plan.Remove {
+			l.removals++
+		}
+	}
+	return true
+}
+
+// hold keeps that the guard holds a step, and until when.
+func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.Organization, facts plan.Facts, until time.Time) {
+	fact := plan.Fact{Kind: plan.Guarded, Rule: rule, Object: due.Asker}
+	try := plan.Try{Fingerprint: (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)}
+	if rule == plan.RuleMinOwners {
+		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: int(org.Spec.Guard.MinOwners)}
+	} else {
+		fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
+		if fact.Numbers.Most > 0 {
+			fact.Until, try.Until = until.Unix(), seconds(until)
+		}
+	}
+	try.Fact = fact
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keep(due.Step.Target(), &tried{Try: try})
+}
+
+func (t *turn) users() int {
+	users, _ := t.roster.Size()
+	return users
+}
+
+func rulesOf(org *v1alpha1.Organization, users int) plan.Rules {
+	return plan.Rules{MinOwners: int(org.Spec.Guard.MinOwners), MaxRemovals: maxRemovals(org.Spec.Guard.MaxRemovals, users)}
+}
+
+// maxRemovals resolves a number or a percentage of all users.
+func maxRemovals(limit *intstr.IntOrString, users int) int {
+	if limit == nil {
+		return 0
+	}
+	if limit.Type == intstr.Int {
+		return limit.IntValue()
+	}
+	percent, err := intstr.GetScaledValueFromIntOrPercent(limit, users, true)
+	if err != nil {
+		return 0 // admission lets nothing else through; holding is the safe side
+	}
+	return max(percent, 1)
+}
+
+// inWindow is the number of removals in the present window, and when it ends. A window that begins in the future, as the
+// clock of a leader before had it, began now at the latest.
+func inWindow(org *v1alpha1.Organization, now time.Time) (int, time.Time) {
+	removals := org.Status.Removals
+	if removals == nil {
+		return 0, now
+	}
+	start := removals.WindowStart.Time
+	if start.After(now) {
+		start = now
+	}
+	until := start.Add(org.Spec.Guard.Window.Duration)
+	if !now.Before(until) {
+		return 0, now
+	}
+	return int(removals.Count), until
+}
+
+// stayingOwners are the owners who are to be looked at, since somebody of the turn may be one no more: as many as must
+// stay, and nobody whose own change is in doubt.
+func (t *turn) stayingOwners() []openai.User {
+	needed := 0
+	changing := map[string]bool{}
+	for _, p := range t.people {
+		for _, due := range p.candidate.steps {
+			if !due.Step.MayDemote() {
+				continue
+			}
+			changing[p.key.ID] = true
+			org, err := t.cache.Organization(context.Background(), namespacedName(due.Asker))
+			if err == nil && org != nil {
+				needed = max(needed, int(org.Spec.Guard.MinOwners))
+			}
+		}
+	}
+	var staying []openai.User
+	if needed == 0 {
+		return nil
+	}
+	for _, owner := range t.roster.Owners() {
+		if len(staying) == needed {
+			break
+		}
+		if _, unsettled := t.roster.Unsettled(owner.ID); !changing[owner.ID] && !unsettled && owner.Email != "" {
+			staying = append(staying, owner)
+		}
+	}
+	return staying
+}
+
+// take asks the guard on what was just seen, counts the removals that it lets pass, and makes all that is to be made.
+func (t *turn) take(ctx context.Context) {
+	owners := t.ownersSeen()
+	for _, asker := range t.askers() {
+		org, err := t.look.Organization(ctx, namespacedName(asker))
+		if err != nil || org == nil {
+			continue
+		}
+		passed, err := t.pass(ctx, org, asker, &owners)
+		if err != nil {
+			t.log.Error(err, "the guard cannot be asked, so nothing is taken; tried again", "organization", asker.String())
+			continue
+		}
+		t.makeTaking(ctx, passed)
+	}
+}
+
+// passing is a step that the guard lets pass.
+type passing struct {
+	p   *passenger
+	due plan.Due
+}
+
+func (t *turn) askers() []plan.Ref {
+	var askers []plan.Ref
+	for _, p := range t.people {
+		for _, due := range p.steps {
+			if !slices.Contains(askers, due.Asker) {
+				askers = append(askers, due.Asker)
+			}
+		}
+	}
+	return askers
+}
+
+// ownersSeen counts the owners who were seen in this turn.
+func (t *turn) ownersSeen() int {
+	count := 0
+	seen := map[string]bool{}
+	add := func(id string) {
+		user, there := t.roster.User(id)
+		_, unsettled := t.roster.Unsettled(id)
+		if there && user.Role == plan.RoleOwner && !seen[id] && !unsettled {
+			seen[id] = true
+			count++
+		}
+	}
+	for _, owner := range t.staying {
+		add(owner.ID)
+	}
+	for _, p := range t.people {
+		if t.lookedAt(p) && p.failed == nil {
+			add(p.key.ID)
+		}
+	}
+	return count
+}
+
+// pass returns the steps of one asker that its guard lets pass, and counts its removals.
+func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.Ref, owners *int) ([]passing, error) {
+	removals, until, err := t.removals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	facts := plan.Facts{Owners: *owners, Removals: removals}
+	rules := rulesOf(org, t.users()+removals)
+	var passed []passing
+	counted := 0
+	for _, p := range t.people {
+		if p.failed != nil {
+			continue
+		}
+		for _, due := range p.steps {
+			if due.Asker != asker || t.link(asker) == nil || t.stale(p, due) {
+				continue
+			}
+			_, held := plan.Guard([]plan.Step{due.Step}, rules, facts)
+			if len(held) > 0 {
+				t.hold(p.user, due, held[0].Rule, org, facts, until)
+				continue
+			}
+			if due.Step.DemotesOwner {
+				facts.Owners--
+			}
+			if due.Step.Verb == plan.Remove {
+				facts.Removals++
+				counted++
+			}
+			passed = append(passed, passing{p, due})
+		}
+	}
+	*owners = facts.Owners
+	if counted == 0 {
+		return passed, nil
+	}
+	return passed, t.countRemovals(ctx, org, counted)
+}
+
+// removals counts the removals in the present windows of all Organization objects that stand for the organization, live,
+// and says when the last of these windows ends.
+func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
+	count, until := 0, t.now()
+	for _, name := range t.objects(ctx) {
+		org, err := t.look.Organization(ctx, name)
+		if err != nil {
+			return 0, until, err
+		}
+		if org == nil {
+			continue
+		}
+		more, end := inWindow(org, t.now())
+		count += more + t.countedHere(name)
+		if end.After(until) {
+			until = end
+		}
+	}
+	return count, until, nil
+}
+
+// countedHere is what this turn counted itself, after it had read the object.
+func (t *turn) countedHere(name types.NamespacedName) int { return t.counted[name] }
+
+// countRemovals counts removals before they are made, all of a turn in one write, so that a manager that is killed cannot
+// make them twice on one count. It fails if what they rest on changed since it was read.
+func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int) error {
+	name := types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}
+	err := t.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
+		if err := unchanged(seen, org); err != nil {
+			return err
+		}
+		addRemovals(org, count, t.now())
+		return nil
+	})
+	if err == nil {
+		t.counted[name] += count
+	}
+	return err
+}
+
+// unchanged says whether all that removals rest on is as it was seen.
+func unchanged(seen, now *v1alpha1.Organization) error {
+	removals := func(org *v1alpha1.Organization) v1alpha1.Removals {
+		if org.Status.Removals == nil {
+			return v1alpha1.Removals{}
+		}
+		return *org.Status.Removals
+	}
+	before, after := removals(seen), removals(now)
+	switch {
+	case seen.UID != now.UID, seen.Generation != now.Generation, !now.DeletionTimestamp.IsZero(), declared.Paused(now),
+		before.Count != after.Count, !before.WindowStart.Equal(&after.WindowStart):
+		return fmt.Errorf("Organization %s changed a moment ago", seen.Name)
+	}
+	for _, line := range seen.Status.Leaving {
+		if !slices.ContainsFunc(now.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == line.UserID && l.Since.Equal(&line.Since) }) {
+			return fmt.Errorf("the leavers of Organization %s changed a moment ago", seen.Name)
+		}
+	}
+	return nil
+}
+
+func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
+	before, _ := inWindow(org, now)
+	start := metav1.NewTime(now).Rfc3339Copy()
+	if before > 0 && !org.Status.Removals.WindowStart.After(now) {
+		start = org.Status.Removals.WindowStart
+	}
+	org.Status.Removals = &v1alpha1.Removals{WindowStart: start, Count: int32(max(0, before+count))} //nolint:gosec // people
+}
+
+// refund takes a count back after the API refused the removal. Should that fail, the count is too high, which is the safe
+// side.
+func (t *turn) refund(ctx context.Context, asker plan.Ref) {
+	err := t.edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
+		if org.Status.Removals != nil && org.Status.Removals.Count > 0 {
+			org.Status.Removals.Count--
+		}
+		return nil
+	})
+	if err != nil {
+		t.log.Error(err, "a removal that the API refused stays counted in this window")
+	}
+	t.freeGuarded()
+}
+
+// makeTaking makes the steps that passed, all at once.
+func (t *turn) makeTaking(ctx context.Context, passed []passing) {
+	done := make(chan struct{}, len(passed))
+	for _, step := range passed {
+		go func() {
+			t.make(ctx, step.p, step.due)
+			done <- struct{}{}
+		}()
+	}
+	for range passed {
+		<-done
+	}
+}

@@ -1,0 +1,190 @@
+package organization
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+// observe looks at the people of a turn: at all who have an address with one list, at those without one by ID, and at
+// the roles in question. seen is called once for each, as soon as what concerns them was answered.
+func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
+	listed := make(chan struct{})
+	var listFailed error
+	var listedAt time.Time
+	found := map[string]bool{}
+	go func() {
+		defer close(listed)
+		emails := t.emails()
+		if len(emails) == 0 {
+			t.returnToken(openai.EndpointListUsers)
+			return
+		}
+		l := t.reader(t.firstAsker())
+		if l == nil {
+			listFailed = errNoKey
+			return
+		}
+		begun := t.now()
+		users, err := l.client.ListUsersByEmail(openai.Prepaid(ctx), emails)
+		if listFailed = t.answered(l, err); listFailed != nil {
+			return
+		}
+		listedAt = t.now()
+		for _, user := range users {
+			found[user.ID] = true
+		}
+		t.saw(t.roster.SawByEmail(begun, emails, users))
+	}()
+	var once sync.WaitGroup
+	for _, p := range t.people {
+		once.Go(func() {
+			rolesAt, rolesErr := t.observeRoles(ctx, p)
+			<-listed
+			switch {
+			case p.key.ID == "":
+				p.failed = listFailed
+			case p.user.Email != "" && listFailed != nil:
+				p.failed = listFailed
+			case p.user.Email != "" && found[p.key.ID]:
+				p.seenAt = listedAt
+			default:
+				// They have no address, or another one by now: only their ID finds them.
+				p.seenAt, p.failed = t.observeUser(ctx, p)
+			}
+			if p.failed == nil {
+				p.failed = rolesErr
+			}
+			if !rolesAt.IsZero() && rolesAt.Before(p.seenAt) {
+				p.seenAt = rolesAt
+			}
+			seen(p)
+		})
+	}
+	once.Wait()
+}
+
+// emails are the addresses of the people, and of the owners who must stay where owners are concerned.
+func (t *turn) emails() []string {
+	var emails []string
+	for _, p := range t.people {
+		switch {
+		case p.key.ID == "":
+			emails = append(emails, p.key.Email)
+		case p.user.Email != "":
+			emails = append(emails, p.user.Email)
+		}
+	}
+	for _, owner := range t.stayingOwners() {
+		if owner.Email != "" {
+			emails = append(emails, owner.Email)
+		}
+	}
+	return emails
+}
+
+func (t *turn) firstAsker() (asker namespacedName) {
+	for _, p := range t.people {
+		for _, due := range p.candidate.steps {
+			return namespacedName(due.Asker)
+		}
+	}
+	return asker
+}
+
+// observeUser looks at one user by ID.
+func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error) {
+	if p.user.Email != "" && !t.payLocked(openai.Calls{openai.EndpointGetUser: 1}) {
+		return time.Time{}, &openai.Error{Op: "get user", Status: http.StatusTooManyRequests, Message: "the budget of the turn is used up"}
+	}
+	l := t.reader(t.firstAsker())
+	if l == nil {
+		return time.Time{}, errNoKey
+	}
+	begun := t.now()
+	user, err := l.client.GetUser(openai.Prepaid(ctx), p.key.ID)
+	if openai.IsNotFound(err) {
+		if err := t.answered(l, nil); err != nil {
+			return time.Time{}, err
+		}
+		t.saw(t.roster.SawNobody(begun, p.key.ID))
+		return t.now(), nil
+	}
+	if err := t.answered(l, err); err != nil {
+		return time.Time{}, err
+	}
+	t.saw(t.roster.Saw(begun, user))
+	return t.now(), nil
+}
+
+// observeRoles looks at the roles of one user that are in question: at all of them where they are not known, else at
+// those of the steps. It returns when the first answer came.
+func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error) {
+	if p.key.ID == "" {
+		return time.Time{}, nil
+	}
+	if p.look.Roles {
+		return t.listRoles(ctx, p.key.ID)
+	}
+	var first time.Time
+	for _, due := range p.candidate.steps {
+		if due.Step.Role.ID == "" {
+			continue
+		}
+		at, err := t.observeRole(ctx, p.key.ID, due.Step.Role)
+		if err != nil {
+			return first, err
+		}
+		if first.IsZero() {
+			first = at
+		}
+	}
+	return first, nil
+}
+
+func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time, error) {
+	l := o.reader(namespacedName{})
+	if l == nil {
+		return time.Time{}, errNoKey
+	}
+	begun := o.now()
+	roles, err := l.client.ListUserRoles(openai.Prepaid(ctx), userID)
+	if err := o.answered(l, err); err != nil {
+		return time.Time{}, err
+	}
+	o.lookSucceeded(lookKey{plan.IDKey(userID), true})
+	if changed, taken := o.roster.ListedRoles(begun, userID, roles); changed && taken {
+		o.saw(o.roster.KeysOf(userID))
+	}
+	return o.now(), nil
+}
+
+func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (time.Time, error) {
+	l := t.reader(t.firstAsker())
+	if l == nil {
+		return time.Time{}, errNoKey
+	}
+	assignment, err := l.client.GetUserRole(openai.Prepaid(ctx), userID, role.ID)
+	if openai.IsNotFound(err) {
+		if err := t.answered(l, nil); err != nil {
+			return time.Time{}, err
+		}
+		t.roster.SetUnassigned(userID, role.ID)
+		return t.now(), nil
+	}
+	if err := t.answered(l, err); err != nil {
+		return time.Time{}, err
+	}
+	assignment.RoleID = role.ID // whatever the API calls it
+	t.roster.SetAssigned(userID, assignment)
+	return t.now(), nil
+}
+
+// saw has those taken up who were found to differ from what was known.
+func (o *Organization) saw(changed []plan.Key) {
+	o.pending.wake(Due, true, changed...)
+}

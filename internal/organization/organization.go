@@ -1,0 +1,406 @@
+// Package organization acts on live organizations: it reads them, keeps them, and is the only place that changes them.
+//
+// An Organization is one live organization, with people, turns and a budget of its own; nothing of another is reachable
+// from it. Whoever is woken is taken up: what is declared and what is observed of them goes through plan.Decide. Those
+// with a step that may be made wait for a turn. A turn takes its tokens, looks at its people and at the manifests that
+// they rest on, decides again on what it saw, asks the guard, counts, and calls.
+package organization
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// Organization is one live organization.
+type Organization struct {
+	*world
+	pair    Pair
+	roster  *roster.Roster
+	limiter *openai.Limiter
+	pending *pending
+	log     logr.Logger
+	started time.Time
+
+	mu    sync.Mutex
+	links map[types.NamespacedName]*link
+	tried map[plan.Target]*tried
+	looks map[lookKey]*tried
+	// inFlight counts the changing calls under way, by user ID.
+	inFlight map[string]int
+	// alias has the IDs that the API answered with for roles, where they are others than were sent.
+	alias map[string]string
+	// undeclared is what the last whole reading found undeclared, and in how many in a row.
+	undeclared map[string]sighting
+	sums       plan.Sums
+	nextRead   time.Time
+	turns      [lanes]int
+	// readFor are the requests for a whole reading that the next one answers, by object.
+	readFor map[types.NamespacedName]string
+	// emptySince is when the last Organization object went; zero while there is one.
+	emptySince time.Time
+}
+
+// sighting is how many whole readings in a row found a user, or roles of theirs by ID, undeclared.
+type sighting struct {
+	user  int
+	roles map[string]int
+}
+
+// tried is what came of the last try of a step or a look.
+type tried struct {
+	plan.Try
+	attempts int
+}
+
+// lookKey is a look that failed: at a user's roles, or at whether somebody is there.
+type lookKey struct {
+	key   plan.Key
+	roles bool
+}
+
+func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
+	return &Organization{
+		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(), started: w.now(),
+		log:   w.log.WithValues("organizationID", pair.ID),
+		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
+		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
+	}
+}
+
+// run acts until the context ends.
+func (o *Organization) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		more := o.takeUp(ctx)
+		o.startTurns(ctx)
+		if more {
+			if ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		timer.Reset(o.pending.ring(o.now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.pending.signal:
+		case <-timer.C:
+		}
+	}
+}
+
+// atATime is how many people are taken up before it is looked whether a turn can begin.
+const atATime = 256
+
+// takeUp decides about those who were woken. It says whether there are more.
+func (o *Organization) takeUp(ctx context.Context) bool {
+	woken := o.pending.take(atATime)
+	for _, w := range woken {
+		if err := o.evaluate(ctx, w); err != nil {
+			if ctx.Err() != nil {
+				return false
+			}
+			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.key)
+			o.pending.wakeAt(o.now().Add(time.Second), w.key)
+		}
+	}
+	return len(woken) == atATime
+}
+
+// evaluate decides about whoever has the key, on what is kept, and makes them a candidate if there is anything to do.
+func (o *Organization) evaluate(ctx context.Context, w woke) error {
+	ids := o.roster.IDs(w.key)
+	if len(ids) == 0 {
+		return o.evaluateNobody(ctx, w)
+	}
+	if w.key.ID == "" {
+		o.pending.propose(w.key, nil, o.now())
+	}
+	for _, id := range ids {
+		if err := o.evaluateUser(ctx, id, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluateNobody decides about a key that nobody has, so far as is known.
+func (o *Organization) evaluateNobody(ctx context.Context, w woke) error {
+	names := o.objects(ctx)
+	g, err := o.cache.Gather(ctx, names, []plan.Key{w.key})
+	if err != nil {
+		return err
+	}
+	confirmed := o.roster.NoUser(w.key.ID)
+	if w.key.ID == "" {
+		confirmed = o.roster.NoEmail(w.key.Email)
+	}
+	asked := len(g.Users) > 0 || len(g.Bindings) > 0 || slices.ContainsFunc(g.Organizations, remembers(w.key.ID))
+	if w.tell {
+		o.tell(g)
+	}
+	switch {
+	case confirmed && asked && w.key.ID != "":
+		// They left: what remembers them decides on that.
+		return o.evaluateUser(ctx, w.key.ID, w)
+	case !confirmed && asked && !o.waits(w.key, lookKey{key: w.key}):
+		lane := giving
+		if w.urgency == Reread {
+			lane = looking
+		}
+		o.pending.propose(w.key, &candidate{key: w.key, user: plan.User{ID: w.key.ID}, lane: lane, urgency: w.urgency, look: plan.Look{User: true}}, o.now())
+	default:
+		o.pending.propose(w.key, nil, o.now())
+	}
+	return nil
+}
+
+// evaluateUser decides about one user.
+func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) error {
+	p, g, err := o.person(ctx, id)
+	if err != nil {
+		return err
+	}
+	d := plan.Decide(p)
+	o.clear(id, d)
+	if w.tell {
+		o.tell(g)
+	}
+	key := plan.IDKey(id)
+	if d.WakeAt != 0 {
+		o.pending.wakeAt(time.Unix(d.WakeAt, 0), key)
+	}
+	o.pending.propose(key, o.candidate(p, d, w.urgency), o.now())
+	return nil
+}
+
+// candidate returns what is to be done for a person now, or nil.
+func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgency) *candidate {
+	c := &candidate{key: plan.IDKey(p.User.ID), user: p.User, urgency: urgency}
+	if d.Look.User && !o.waits(c.key, lookKey{key: c.key}) {
+		c.look.User = true
+	}
+	if d.Look.Roles && !o.waits(c.key, lookKey{key: c.key, roles: true}) {
+		c.look.Roles = true
+	}
+	var gives, takes []plan.Due
+	for _, due := range d.Steps {
+		switch {
+		case due.Wait.Kind != plan.None:
+		case due.Step.Takes():
+			takes = append(takes, due)
+		default:
+			gives = append(gives, due)
+		}
+	}
+	for _, line := range p.Leaving {
+		c.order = line.Due
+	}
+	switch {
+	case len(gives) > 0:
+		c.lane, c.steps = giving, gives[:min(len(gives), maxStepsATurn)]
+	case c.look != (plan.Look{}) && urgency == Reread:
+		c.lane = looking
+	case c.look != (plan.Look{}):
+		c.lane = giving
+	case len(takes) > 0:
+		c.lane, c.steps = taking, takes[:min(len(takes), maxStepsATurn)]
+	default:
+		return nil
+	}
+	if c.lane != looking && c.urgency == Reread && len(c.steps) > 0 {
+		c.urgency = Due
+	}
+	return c
+}
+
+// maxStepsATurn bounds what one person has done in one turn.
+const maxStepsATurn = 8
+
+// tell has the objects looked at that speak of a person.
+func (o *Organization) tell(g declared.Gathered) {
+	for _, user := range g.Users {
+		o.edge.Wake(user)
+	}
+	for _, binding := range g.Bindings {
+		o.edge.Wake(binding)
+	}
+	for _, org := range g.Organizations {
+		if len(org.Status.Leaving) > 0 {
+			o.edge.Wake(org)
+		}
+	}
+}
+
+// setting is what must be known to say whom objects mean.
+func (o *Organization) setting() declared.Setting {
+	roles, at := o.roster.Roles()
+	offered := make([]plan.OfferedRole, len(roles))
+	for i, role := range roles {
+		offered[i] = plan.OfferedRole{Role: plan.Role{ID: role.ID, Name: role.Name}, Predefined: role.Predefined}
+	}
+	return declared.Setting{Directory: o.roster, Acts: o.acts, Offered: offered, RolesKnown: !at.IsZero()}
+}
+
+// person is all that is declared and observed about a user, as it is kept.
+func (o *Organization) person(ctx context.Context, id string) (*plan.Person, declared.Gathered, error) {
+	g, err := o.cache.Gather(ctx, o.objects(ctx), o.roster.KeysOf(id))
+	if err != nil {
+		return nil, g, err
+	}
+	p, err := o.about(ctx, g, id)
+	return p, g, err
+}
+
+// about adds what is observed of a user to what objects say of them.
+func (o *Organization) about(ctx context.Context, g declared.Gathered, id string) (*plan.Person, error) {
+	user, present := o.roster.User(id)
+	if !present {
+		user = plan.User{ID: id}
+	}
+	p, err := o.cache.Declare(ctx, g, user, o.setting())
+	if err != nil {
+		return nil, err
+	}
+	p.Present, p.Doubted = present, o.roster.Doubted(id)
+	assignments, known := o.roster.Assignments(id)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p.RolesKnown = known
+	for _, a := range assignments {
+		role := plan.Role{ID: a.RoleID, Name: a.RoleName}
+		if sent, ok := o.alias[a.RoleID]; ok {
+			role.ID = sent
+		}
+		p.Roles = append(p.Roles, plan.Assignment{Role: role, Predefined: a.Predefined, Inherited: a.Inherited})
+	}
+	if since, unsettled := o.roster.Unsettled(id); unsettled {
+		p.Unsettled, p.SettlesAt = true, since.Unix()+1
+	}
+	if begun := o.started.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
+		// A leader before this one may have had calls under way.
+		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
+	}
+	if o.inFlight[id] > 0 {
+		p.Unsettled, p.SettlesAt = true, 0
+	}
+	p.Sums = o.sums
+	seen := o.undeclared[id]
+	p.SeenUndeclared, p.SeenUndeclaredRoles = seen.user, seen.roles
+	p.Tried = map[plan.Target]plan.Try{}
+	for _, due := range targets(p) {
+		if t := o.tried[due]; t != nil {
+			p.Tried[due] = t.Try
+		}
+	}
+	for _, roles := range []bool{false, true} {
+		if t := o.looks[lookKey{plan.IDKey(id), roles}]; t != nil {
+			p.LookFact = t.Fact
+		}
+	}
+	return p, nil
+}
+
+// targets are all steps that may concern a person.
+func targets(p *plan.Person) []plan.Target {
+	all := []plan.Target{{Verb: plan.Update, UserID: p.User.ID}, {Verb: plan.Remove, UserID: p.User.ID}}
+	roles := map[string]bool{}
+	for _, grant := range p.Grants {
+		roles[grant.Role.ID], roles[grant.Noted.ID] = true, true
+	}
+	for _, held := range p.Roles {
+		roles[held.Role.ID] = true
+	}
+	delete(roles, "")
+	for id := range maps.Keys(roles) {
+		all = append(all, plan.Target{Verb: plan.Assign, UserID: p.User.ID, RoleID: id}, plan.Target{Verb: plan.Unassign, UserID: p.User.ID, RoleID: id})
+	}
+	return all
+}
+
+// Decide says what is to be said about a user, on what is kept.
+func (o *Organization) Decide(ctx context.Context, id string) (plan.Decision, error) {
+	p, _, err := o.person(ctx, id)
+	if err != nil {
+		return plan.Decision{}, err
+	}
+	return plan.Decide(p), nil
+}
+
+// Setting is what must be known to say whom objects mean.
+func (o *Organization) Setting() declared.Setting { return o.setting() }
+
+// Roster is the organization as it was last seen.
+func (o *Organization) Roster() *roster.Roster { return o.roster }
+
+// WaitsSince is since when somebody waits for a turn; false if they do not.
+func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.waitingSince(key) }
+
+// LookFact says why a look at somebody who is not known was not made yet, if it was tried.
+func (o *Organization) LookFact(key plan.Key) plan.Fact {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if t := o.looks[lookKey{key: key}]; t != nil {
+		return t.Fact
+	}
+	return plan.Fact{Kind: plan.Unknown}
+}
+
+// Wake has people taken up soon.
+func (o *Organization) Wake(urgency Urgency, tell bool, keys ...plan.Key) {
+	o.pending.wake(urgency, tell, keys...)
+}
+
+// objects are the Organization objects that stand for the organization, whether their key is good or not.
+func (o *Organization) objects(ctx context.Context) []types.NamespacedName {
+	return o.standing(ctx, o)
+}
+
+// acts says whether the key of an object is good, and one of this organization.
+func (o *Organization) acts(name types.NamespacedName) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l := o.links[name]
+	return l != nil && l.usable()
+}
+
+// reader returns a link whose key is good: the one asked for, else any.
+func (o *Organization) reader(wanted types.NamespacedName) *link {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l := o.links[wanted]; l != nil && l.usable() {
+		return l
+	}
+	var found *link
+	for _, l := range o.links {
+		if l.usable() && (found == nil || l.usedAt.Before(found.usedAt)) {
+			found = l
+		}
+	}
+	return found
+}
+
+// waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.
+func (o *Organization) waits(key plan.Key, look lookKey) bool {
+	o.mu.Lock()
+	t := o.looks[look]
+	o.mu.Unlock()
+	if t == nil || !o.now().Before(time.Unix(t.Until, 0)) {
+		return false
+	}
+	o.pending.wakeAt(time.Unix(t.Until, 0), key)
+	return true
+}
+

@@ -1,0 +1,532 @@
+package organization
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
+)
+
+// join adds an Organization object.
+func (o *Organization) join(l *link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.links[l.object] = l
+	o.emptySince = time.Time{}
+}
+
+// leave takes an Organization object out.
+func (o *Organization) leave(object types.NamespacedName) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.links, object)
+	delete(o.readFor, object)
+}
+
+func (o *Organization) emptyFrom(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.emptySince = now
+}
+
+func (o *Organization) emptyFor(now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.emptySince.IsZero() {
+		return 0
+	}
+	return now.Sub(o.emptySince)
+}
+
+// setCeiling holds the organization to the lowest ceiling that its objects ask for.
+func (o *Organization) setCeiling() {
+	lowest := 0
+	o.mu.Lock()
+	for _, l := range o.links {
+		l.mu.Lock()
+		if n := l.terms.RequestsPerMinute; lowest == 0 || n < lowest {
+			lowest = n
+		}
+		l.mu.Unlock()
+	}
+	o.mu.Unlock()
+	if lowest > 0 {
+		o.limiter.SetRequestsPerMinute(lowest)
+	}
+}
+
+// interval is how often the organization is read: as often as the object asks that asks most.
+func (o *Organization) interval() time.Duration {
+	shortest := time.Duration(0)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, l := range o.links {
+		l.mu.Lock()
+		if l.state == Proven && (shortest == 0 || l.terms.Interval < shortest) {
+			shortest = l.terms.Interval
+		}
+		l.mu.Unlock()
+	}
+	return shortest
+}
+
+// becameKnown has everybody of an object taken up.
+func (o *Organization) becameKnown(l *link) {
+	o.mu.Lock()
+	if o.nextRead.IsZero() {
+		o.nextRead = o.now().Add(jittered(l.terms.Interval))
+	}
+	o.mu.Unlock()
+	o.wakeEverybody()
+	o.pending.nudge()
+}
+
+// wakeEverybody has all taken up of whom any object speaks.
+func (o *Organization) wakeEverybody() {
+	ctx := context.Background()
+	for _, name := range o.objects(ctx) {
+		o.WakeObject(ctx, name)
+	}
+}
+
+// WakeObject has everybody taken up of whom the objects of one Organization speak.
+func (o *Organization) WakeObject(ctx context.Context, name types.NamespacedName) {
+	users, err := o.cache.OrgUsers(ctx, name)
+	if err != nil {
+		o.log.Error(err, "cannot tell whom an Organization declares; the next reading will", "organization", name.String())
+		return
+	}
+	for i := range users {
+		o.pending.wake(Reread, false, declared.KeysOf(&users[i])...)
+	}
+	bindings, err := o.cache.Bindings(ctx, name)
+	if err != nil {
+		o.log.Error(err, "cannot tell whom an Organization declares; the next reading will", "organization", name.String())
+		return
+	}
+	for i := range bindings {
+		o.pending.wake(Reread, false, declared.KeysOf(&bindings[i])...)
+	}
+	if org, err := o.cache.Organization(ctx, name); err == nil && org != nil {
+		o.pending.wake(Reread, false, declared.KeysOf(org)...)
+	}
+}
+
+// jittered spreads an interval by 10% either way, so that organizations are not all read at once.
+func jittered(interval time.Duration) time.Duration {
+	return interval + time.Duration((rand.Float64()*0.2-0.1)*float64(interval)) //nolint:gosec // nothing depends on its being secret
+}
+
+// Ask has the organization read whole now, since a person asked for it on an object, and what failed tried again. The
+// value comes back as View.Handled.
+func (o *Organization) Ask(object types.NamespacedName, value string) {
+	o.mu.Lock()
+	asked := o.readFor[object] == value
+	o.readFor[object] = value
+	o.mu.Unlock()
+	if !asked {
+		o.readNow()
+	}
+}
+
+// FreeGuarded has what the guard holds asked again: its rules, or what they count, changed.
+func (o *Organization) FreeGuarded() { o.freeGuarded() }
+
+func (o *Organization) readNow() {
+	o.mu.Lock()
+	o.nextRead = o.now()
+	o.mu.Unlock()
+	select {
+	case o.reread <- struct{}{}:
+	default:
+	}
+}
+
+// tick is how often it is looked whether roles are to be listed again.
+const tick = time.Second
+
+// keepReading reads the organization whole, again and again, and has roles listed that are due.
+func (o *Organization) keepReading(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	attempts := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.reread:
+		case <-ticker.C:
+		}
+		o.listDueRoles(ctx)
+		interval := o.interval()
+		if interval == 0 {
+			continue // no key can be used
+		}
+		o.mu.Lock()
+		due := !o.now().Before(o.nextRead)
+		o.mu.Unlock()
+		if !due {
+			continue
+		}
+		begun := o.now()
+		err := o.read(ctx)
+		o.mu.Lock()
+		o.readErr = err
+		if err == nil {
+			attempts = 0
+			if !o.nextRead.After(begun) {
+				o.nextRead = begun.Add(jittered(interval))
+			}
+		} else {
+			o.nextRead = o.now().Add(spaced(attempts, firstProof, lastProof))
+			attempts++
+		}
+		again := !o.now().Before(o.nextRead)
+		o.mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		for _, name := range o.objects(ctx) {
+			o.edge.WakeOrganization(name, 0)
+		}
+		if again {
+			o.readNow()
+		}
+	}
+}
+
+func (o *Organization) readError() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.readErr
+}
+
+// read reads the organization whole, with a key of one of those who asked for it, else with the one that was used least.
+func (o *Organization) read(ctx context.Context) error {
+	o.mu.Lock()
+	asked := map[types.NamespacedName]string{}
+	var asker types.NamespacedName
+	for name, value := range o.readFor {
+		asked[name], asker = value, name
+	}
+	clear(o.readFor)
+	o.nextRead = time.Time{}
+	o.mu.Unlock()
+	class := openai.InBackground(ctx)
+	if len(asked) > 0 {
+		class = ctx
+	}
+	again := func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for name, value := range asked {
+			if _, newer := o.readFor[name]; !newer {
+				o.readFor[name] = value
+			}
+		}
+	}
+	l := o.reader(asker)
+	if l == nil {
+		again()
+		return errNoKey
+	}
+	reading := o.roster.Begin()
+	users, err := l.client.ListUsers(class)
+	if err = o.answered(l, err); err != nil {
+		o.roster.Abandon()
+		again()
+		return err
+	}
+	if err := o.readRoles(class, l); err != nil {
+		o.log.Info("the organization's roles could not be listed; tried again with the next reading", "error", err.Error())
+	}
+	if len(asked) > 0 {
+		o.roster.ExpireAssignments()
+		o.free(func(plan.Fact) bool { return true })
+		o.mu.Lock()
+		clear(o.looks)
+		o.mu.Unlock()
+	}
+	o.takeOver(reading, users)
+	o.mu.Lock()
+	for name, value := range asked {
+		if l := o.links[name]; l != nil {
+			l.mu.Lock()
+			l.handled = value
+			l.mu.Unlock()
+		}
+	}
+	o.mu.Unlock()
+	return nil
+}
+
+// takeOver keeps a whole reading, and has those taken up whom it shows otherwise, and those who are not settled.
+func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
+	ctx := context.Background()
+	changed := o.roster.End(reading, users)
+	o.log.V(1).Info("read the organization whole", "users", len(users), "changed", len(changed))
+	o.sighted(ctx)
+	o.sweepTried()
+	o.pending.wake(Reread, true, changed...)
+	for _, name := range o.objects(ctx) {
+		unsettled, err := o.cache.Unsettled(ctx, name)
+		if err != nil {
+			o.log.Error(err, "cannot tell which objects wait; the next reading will", "organization", name.String())
+			continue
+		}
+		for _, object := range unsettled {
+			o.pending.wake(Reread, false, declared.KeysOf(object)...)
+			o.edge.Wake(object)
+		}
+		if org, err := o.cache.Organization(ctx, name); err == nil && org != nil {
+			o.pending.wake(Reread, false, declared.KeysOf(org)...)
+		}
+	}
+}
+
+// readRoles lists the organization's roles, if anybody binds one.
+func (o *Organization) readRoles(ctx context.Context, l *link) error {
+	for _, name := range o.objects(ctx) {
+		bindings, err := o.cache.Bindings(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(bindings) > 0 {
+			return o.listCatalog(ctx, l)
+		}
+	}
+	return nil
+}
+
+// listCatalog lists the organization's roles, and has all bindings and theirs looked at if they changed.
+func (o *Organization) listCatalog(ctx context.Context, l *link) error {
+	begun := o.now()
+	roles, err := l.client.ListRoles(ctx)
+	if err = o.answered(l, err); err != nil {
+		return err
+	}
+	if !o.roster.SetRoles(begun, roles) {
+		return nil
+	}
+	for _, name := range o.objects(ctx) {
+		bindings, err := o.cache.Bindings(ctx, name)
+		if err != nil {
+			return err
+		}
+		for i := range bindings {
+			o.edge.Wake(&bindings[i])
+			o.pending.wake(Due, false, declared.KeysOf(&bindings[i])...)
+		}
+	}
+	return nil
+}
+
+// WantCatalog has the organization's roles listed soon, once for each generation of a binding that does not find its role
+// among them.
+func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) {
+	o.mu.Lock()
+	asked := o.catalogFor[binding.UID] == binding.Generation
+	o.catalogFor[binding.UID] = binding.Generation
+	busy := o.listingCatalog
+	o.listingCatalog = o.listingCatalog || !asked
+	o.mu.Unlock()
+	if asked || busy {
+		return
+	}
+	o.turnGroup.Go(func() {
+		defer func() {
+			o.mu.Lock()
+			o.listingCatalog = false
+			o.mu.Unlock()
+			o.edge.Wake(binding)
+		}()
+		ctx, cancel := context.WithTimeout(o.running(), 2*o.timeout)
+		defer cancel()
+		l := o.reader(declared.OrganizationOf(binding))
+		if l == nil {
+			return
+		}
+		if err := o.listCatalog(ctx, l); err != nil {
+			o.log.Info("the organization's roles could not be listed; tried again with the next reading", "error", err.Error())
+			o.mu.Lock()
+			delete(o.catalogFor, binding.UID)
+			o.mu.Unlock()
+		}
+	})
+}
+
+// listDueRoles has the roles of those listed again that are due, in the background.
+func (o *Organization) listDueRoles(ctx context.Context) {
+	interval := o.interval()
+	if interval == 0 {
+		return
+	}
+	for i, id := range o.roster.DueAssignments(interval) {
+		if i == peopleATurn {
+			return
+		}
+		key := plan.IDKey(id)
+		if _, waits := o.pending.waitingSince(key); waits || o.waits(key, lookKey{key, true}) {
+			continue
+		}
+		p, _, err := o.person(ctx, id)
+		if err != nil {
+			return
+		}
+		p.RolesKnown = false
+		if !plan.Decide(p).Look.Roles {
+			o.roster.ForgetAssignments(id) // nobody cares any more
+			continue
+		}
+		o.pending.propose(key, &candidate{key: key, user: p.User, lane: looking, urgency: Reread, look: plan.Look{Roles: true}}, o.now())
+		o.pending.nudge()
+	}
+}
+
+// sighted counts for each user and role that is undeclared in how many whole readings in a row it was.
+func (o *Organization) sighted(ctx context.Context) {
+	users, roles := o.policies(ctx)
+	sums, err := o.sumUp(ctx)
+	if err != nil {
+		o.log.Error(err, "cannot tell who is undeclared; the next reading will")
+		return
+	}
+	now := map[string]sighting{}
+	var wake []plan.Key
+	for _, user := range o.roster.Users() {
+		if users == plan.Ignore && roles == plan.Ignore {
+			break
+		}
+		p, _, err := o.person(ctx, user.ID)
+		if err != nil {
+			o.log.Error(err, "cannot tell who is undeclared; the next reading will")
+			return
+		}
+		d := plan.Decide(p)
+		seen := sighting{roles: map[string]int{}}
+		if d.Undeclared && users != plan.Ignore {
+			seen.user = p.SeenUndeclared + 1
+		}
+		for _, role := range d.UndeclaredRoles {
+			if roles != plan.Ignore {
+				seen.roles[role.ID] = p.SeenUndeclaredRoles[role.ID] + 1
+			}
+		}
+		if seen.user > 0 || len(seen.roles) > 0 {
+			now[user.ID] = seen
+		}
+		if seen.user > 0 && users == plan.Take || len(seen.roles) > 0 && roles == plan.Take || roles != plan.Ignore && d.Look.Roles {
+			wake = append(wake, plan.IDKey(user.ID))
+		}
+	}
+	o.mu.Lock()
+	o.undeclared, o.sums = now, sums
+	o.mu.Unlock()
+	o.pending.wake(Reread, false, wake...)
+}
+
+// policies are the strongest for what is undeclared that any object has.
+func (o *Organization) policies(ctx context.Context) (users, roles plan.Policy) {
+	for _, name := range o.objects(ctx) {
+		org, err := o.cache.Organization(ctx, name)
+		if err != nil || org == nil {
+			continue
+		}
+		u, r := declared.Policies(org)
+		users, roles = max(users, u), max(roles, r)
+	}
+	return users, roles
+}
+
+// sumUp counts what is to be known of the whole organization about one person.
+func (o *Organization) sumUp(ctx context.Context) (plan.Sums, error) {
+	names := o.objects(ctx)
+	sums := plan.Sums{Objects: len(names)}
+	for _, name := range names {
+		users, err := o.cache.OrgUsers(ctx, name)
+		if err != nil {
+			return sums, err
+		}
+		sums.OrgUsers += len(users)
+		for i := range users {
+			if !sums.Unresolved && !declared.ClaimOf(&users[i], nil).Standing(o.roster).Resolved() {
+				sums.Unresolved = true
+			}
+		}
+	}
+	return sums, nil
+}
+
+// Undeclared is what the last whole reading found that no object declares.
+type Undeclared struct {
+	Users, Roles int
+	// Left are the steps that would take it and are not made, Held is how many of them the guard holds.
+	Left []plan.Due
+	Held int
+	// Unresolved: nobody is removed, since an OrgUser is not matched with anybody.
+	Unresolved bool
+}
+
+// mostLeft bounds the steps of which each is told.
+const mostLeft = 200
+
+// Undeclared returns what the last whole reading found that no object declares.
+func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
+	users, roles := o.policies(ctx)
+	o.mu.Lock()
+	u := Undeclared{Unresolved: o.sums.Unresolved || o.sums.OrgUsers == 0}
+	var ids []string
+	for id, seen := range o.undeclared {
+		if seen.user > 0 {
+			u.Users++
+		}
+		u.Roles += len(seen.roles)
+		ids = append(ids, id)
+	}
+	o.mu.Unlock()
+	if users != plan.Take && roles != plan.Take {
+		return u, nil
+	}
+	slices.Sort(ids)
+	for _, id := range ids[:min(len(ids), mostLeft)] {
+		p, _, err := o.person(ctx, id)
+		if err != nil {
+			return u, err
+		}
+		for _, due := range plan.Decide(p).Steps {
+			if !due.Step.Takes() || due.Wait.Kind == plan.None || due.Step.Verb == plan.Update {
+				continue
+			}
+			u.Left = append(u.Left, due)
+			if due.Wait.Kind == plan.Guarded {
+				u.Held++
+			}
+		}
+	}
+	return u, nil
+}
+
+// sweepTried drops what is kept of looks and steps that are long over.
+func (o *Organization) sweepTried() {
+	old := o.now().Add(-2 * lastRefusal).Unix()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, t := range o.looks {
+		if t.Until < old {
+			delete(o.looks, key)
+		}
+	}
+	for target, t := range o.tried {
+		if t.Until != 0 && t.Until < old {
+			o.drop(target)
+		}
+	}
+}

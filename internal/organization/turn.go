@@ -1,0 +1,363 @@
+package organization
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+const (
+	// callersATurn bounds the people of a turn for whom a call of their own is made: all are made at once.
+	callersATurn = 16
+	// peopleATurn bounds all of them: one list looks at so many.
+	peopleATurn = 80
+	// fresh is how old a look may be when the call that rests on it is sent.
+	fresh = time.Second
+)
+
+// turnsAtOnce bounds the turns of each lane. Whoever takes does so alone.
+var turnsAtOnce = [lanes]int{giving: 3, taking: 1, looking: 1}
+
+// startTurns begins as many turns as there is work and room for.
+func (o *Organization) startTurns(ctx context.Context) {
+	for l := range lanes {
+		for o.beginTurn(l) {
+			o.turnGroup.Add(1)
+			go func() {
+				defer o.turnGroup.Done()
+				defer o.endTurn(l)
+				o.turn(ctx, l)
+			}()
+		}
+	}
+}
+
+// beginTurn says whether a turn of the lane may begin: there is a candidate for it, and room.
+func (o *Organization) beginTurn(l lane) bool {
+	waiting := len(o.pending.waiting(l, callersATurn*turnsAtOnce[l]))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.turns[l] == turnsAtOnce[l] || waiting <= o.turns[l]*callersATurn || !o.anyUsable() {
+		return false
+	}
+	o.turns[l]++
+	return true
+}
+
+func (o *Organization) anyUsable() bool {
+	for _, l := range o.links {
+		if l.usable() {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *Organization) endTurn(l lane) {
+	o.mu.Lock()
+	o.turns[l]--
+	o.mu.Unlock()
+	o.pending.nudge()
+}
+
+// turn takes its tokens, chooses people for them, looks, and makes what is still to be made.
+func (o *Organization) turn(ctx context.Context, l lane) {
+	class := openai.Foreground
+	if l == looking {
+		class = openai.Background
+	}
+	wanted := o.wanted(l)
+	if len(wanted) == 0 {
+		return
+	}
+	if err := o.limiter.Take(ctx, class, wanted); err != nil {
+		return // the context ended
+	}
+	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.cache.NewLook(o.live)}
+	defer t.giveBack()
+	if !t.choose(ctx) {
+		return
+	}
+	defer t.release()
+	t.run(ctx)
+}
+
+// wanted are the tokens of a turn for those who wait now: of as many people as go at once within the budget.
+func (o *Organization) wanted(l lane) openai.Calls {
+	waiting := o.pending.waiting(l, peopleATurn)
+	if len(waiting) == 0 {
+		return nil
+	}
+	calls := openai.Calls{openai.EndpointListUsers: 1}
+	most := o.limiter.Burst()
+	learnt := o.limiter.Learnt()
+	for i, c := range waiting {
+		costs := c.costs()
+		if i > 0 && (i >= callersATurn || sum(calls)+sum(costs) > most || anyIn(costs, learnt)) {
+			break
+		}
+		add(calls, costs)
+	}
+	return calls
+}
+
+func sum(calls openai.Calls) (n int) {
+	for _, count := range calls {
+		n += count
+	}
+	return n
+}
+
+func add(calls, more openai.Calls) {
+	for endpoint, count := range more {
+		calls[endpoint] += count
+	}
+}
+
+func anyIn(calls openai.Calls, learnt map[openai.Endpoint]float64) bool {
+	for endpoint := range calls {
+		if _, ok := learnt[endpoint]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// turn is one turn of an organization.
+type turn struct {
+	*Organization
+	lane   lane
+	tokens openai.Calls // that are left
+	look   *declared.Look
+	people []*passenger
+}
+
+// passenger is one whom a turn is for.
+type passenger struct {
+	*candidate
+	keys []plan.Key
+	// seenAt is when the answer came on which their change rests, the earliest of all; failed is why there is none.
+	seenAt time.Time
+	failed error
+	// again is how soon they are taken up after the turn.
+	again Urgency
+
+	person *plan.Person
+	g      declared.Gathered
+	steps  []plan.Due // what is made
+}
+
+// pay takes the tokens of calls from those of the turn, and what is missing from the budget, if it is there.
+func (t *turn) pay(calls openai.Calls) bool {
+	missing := openai.Calls{}
+	for endpoint, count := range calls {
+		if short := count - t.tokens[endpoint]; short > 0 {
+			missing[endpoint] = short
+		}
+	}
+	if len(missing) > 0 && !t.limiter.TryTake(missing) {
+		return false
+	}
+	for endpoint, count := range calls {
+		t.tokens[endpoint] = max(0, t.tokens[endpoint]-count)
+	}
+	return true
+}
+
+func (t *turn) giveBack() {
+	maps.DeleteFunc(t.tokens, func(_ openai.Endpoint, count int) bool { return count == 0 })
+	if len(t.tokens) > 0 {
+		t.limiter.Return(t.tokens)
+	}
+}
+
+// choose holds people for the turn: those who are the most urgent now, as far as the tokens go.
+func (t *turn) choose(ctx context.Context) bool {
+	if !t.pay(openai.Calls{openai.EndpointListUsers: 1}) {
+		return false
+	}
+	callers := 0
+	left := t.newLeft(ctx)
+	for _, c := range t.pending.waiting(t.lane, peopleATurn) {
+		if !left.allows(c) {
+			t.pending.propose(c.key, nil, t.now())
+			t.pending.wake(c.urgency, true, c.key)
+			continue
+		}
+		costs := c.costs()
+		if len(costs) > 0 && (callers == callersATurn || !t.pay(costs)) {
+			break
+		}
+		keys := []plan.Key{c.key}
+		if c.user.Email != "" {
+			keys = append(keys, plan.EmailKey(c.user.Email))
+		}
+		if !t.pending.hold(c, keys) {
+			add(t.tokens, costs)
+			continue
+		}
+		if len(costs) > 0 {
+			callers++
+		}
+		t.people = append(t.people, &passenger{candidate: c, keys: keys, again: c.urgency})
+	}
+	if len(t.people) == 0 {
+		t.tokens[openai.EndpointListUsers]++
+	}
+	return len(t.people) > 0
+}
+
+// release lets the people of the turn be taken up again, whatever came of it.
+func (t *turn) release() {
+	for _, p := range t.people {
+		t.pending.release(p.keys, p.again)
+	}
+}
+
+// run looks and makes the steps.
+func (t *turn) run(ctx context.Context) {
+	done := make(chan *passenger, len(t.people))
+	t.observe(ctx, func(p *passenger) {
+		if p.failed == nil && t.lane != looking {
+			p.failed = t.decide(ctx, p)
+		}
+		if p.failed == nil && t.lane == giving {
+			t.makeAll(ctx, p)
+		}
+		done <- p
+	})
+	for range t.people {
+		<-done
+	}
+	if t.lane == taking {
+		t.take(ctx)
+	}
+	for _, p := range t.people {
+		t.settle(ctx, p)
+	}
+}
+
+// settle notes what came of the looks at a person.
+func (t *turn) settle(ctx context.Context, p *passenger) {
+	if p.failed == nil || ctx.Err() != nil {
+		return
+	}
+	switch {
+	case openai.IsRateLimited(p.failed):
+		return // the limiter has everybody wait
+	case isUnauthorized(p.failed):
+		return // the key is looked at
+	}
+	t.lookFailed(lookKey{p.key, p.look.Roles}, p.failed)
+}
+
+// decide makes the plan again on what was just seen, of the person and of the manifests, and keeps those steps that are
+// still in it.
+func (t *turn) decide(ctx context.Context, p *passenger) error {
+	user, there := t.roster.User(p.key.ID)
+	if !there {
+		return nil
+	}
+	found, err := t.cache.Gather(ctx, t.objects(ctx), t.roster.KeysOf(user.ID))
+	if err != nil {
+		return err
+	}
+	if p.g, err = t.look.Again(ctx, found); err != nil {
+		return err
+	}
+	if t.lane == taking {
+		if p.g, err = t.unseen(ctx, p, user); err != nil {
+			return err
+		}
+	}
+	if p.person, err = t.about(ctx, p.g, user.ID); err != nil {
+		return err
+	}
+	if t.takesUndeclared(p) {
+		if p.person.Sums, err = t.sumUp(ctx); err != nil {
+			return err
+		}
+	}
+	d := plan.Decide(p.person)
+	for _, due := range d.Steps {
+		if due.Wait.Kind != plan.None || due.Step.Takes() != (t.lane == taking) {
+			continue
+		}
+		if !wasPlanned(p.candidate, due) {
+			continue
+		}
+		if due.Step.Verb == plan.Update && !t.lookedAt(p) {
+			continue
+		}
+		torn, err := t.tornDown(ctx, due)
+		if err != nil {
+			return err
+		}
+		if !torn {
+			p.steps = append(p.steps, due)
+		}
+	}
+	return nil
+}
+
+func (t *turn) lookedAt(p *passenger) bool { return !p.seenAt.IsZero() }
+
+// wasPlanned says whether a step's target was planned before the look: tokens are there for no others. An assignment may
+// come new where the look was the first at the user's roles.
+func wasPlanned(c *candidate, due plan.Due) bool {
+	for _, planned := range c.steps {
+		if planned.Step.Target() == due.Step.Target() {
+			return true
+		}
+	}
+	return c.look.Roles && due.Step.Verb == plan.Assign
+}
+
+// unseen adds what no cache can know yet, where something is taken that another object may give.
+func (t *turn) unseen(ctx context.Context, p *passenger, user plan.User) (declared.Gathered, error) {
+	g, err := p.g, error(nil)
+	for _, due := range p.candidate.steps {
+		switch due.Step.Verb {
+		case plan.Remove:
+			g, err = t.look.Unseen(ctx, g, user, "")
+		case plan.Unassign:
+			g, err = t.look.Unseen(ctx, g, user, due.Step.Role.ID)
+		}
+		if err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+// takesUndeclared says whether a step rests on no object at all.
+func (t *turn) takesUndeclared(p *passenger) bool {
+	return t.lane == taking && (p.person.SeenUndeclared > 0 || len(p.person.SeenUndeclaredRoles) > 0)
+}
+
+// tornDown says whether the namespace that asks for a step is being taken down, or its kinds are: nothing is changed for
+// it any more.
+func (t *turn) tornDown(ctx context.Context, due plan.Due) (bool, error) {
+	crds := []string{}
+	if due.Step.Verb == plan.Remove || due.Step.Verb == plan.Unassign {
+		crds = append(crds, declared.OrganizationCRD, declared.OrgUserCRD, declared.BindingCRD)
+	}
+	down, err := t.look.Teardown(ctx, due.Asker.Namespace, crds...)
+	return down.Why != "", err
+}
+
+func (t *turn) link(asker plan.Ref) *link {
+	name := types.NamespacedName{Namespace: asker.Namespace, Name: asker.Name}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.links[name]; l != nil && l.usable() {
+		return l
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package organization
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+)
+
+// Edge is what an organization asks of the edge to Kubernetes. No method waits for an organization.
+type Edge interface {
+	// Wake has an object looked at soon: what is to be said of it may have changed.
+	Wake(object client.Object)
+	// WakeOrganization has an Organization object looked at after a while.
+	WakeOrganization(name types.NamespacedName, after time.Duration)
+	// WakeObjects has all objects of an Organization looked at.
+	WakeObjects(name types.NamespacedName)
+	// Write changes the status of an Organization on what it is at that moment, or fails.
+	Write(ctx context.Context, name types.NamespacedName, change func(*v1alpha1.Organization) error) error
+	// Made tells of a step that was made.
+	Made(ctx context.Context, made Made)
+}
+
+// Made is a step that was made.
+type Made struct {
+	Step plan.Step
+	// Asker is the Organization object whose manifest asked for it, Objects all that speak of the person.
+	Asker   types.NamespacedName
+	Objects declared.Gathered
+	// Undeclared: no object declares what was taken.
+	Undeclared bool
+}
+
+// Options are what Organizations need.
+type Options struct {
+	Cache *declared.Cache
+	// Live reads past the cache.
+	Live    client.Reader
+	Edge    Edge
+	Metrics *openai.Metrics
+	Looks   *Metrics
+	Log     logr.Logger
+	Now     func() time.Time
+	// RequestTimeout bounds one request. 0: 30 s.
+	RequestTimeout time.Duration
+	// Linger is how long after a start requests of a leader before this one may still land. 0: 60 s; negative: not at all.
+	Linger time.Duration
+}
+
+// world is what all organizations share, none of which leads from one to another.
+type world struct {
+	cache     *declared.Cache
+	live      client.Reader
+	edge      Edge
+	api       *openai.Metrics
+	metrics   *Metrics
+	log       logr.Logger
+	now       func() time.Time
+	timeout   time.Duration
+	linger    time.Duration
+	turnGroup *sync.WaitGroup
+	// standing returns the objects that stand for an organization.
+	standing func(context.Context, *Organization) []types.NamespacedName
+}
+
+// namespacedName is how Kubernetes names what plans call a Ref.
+type namespacedName = types.NamespacedName
+
+// keyError says that no key can be used.
+type keyError struct{}
+
+func (keyError) Error() string { return "no admin key of the organization can be used at the moment" }
+
+var errNoKey error = keyError{}
+
+// isUnauthorized says whether the API refused the key itself. A 403 is about what the key may do, and may hold for one
+// call only, so that it does not keep the whole organization from being managed.
+func isUnauthorized(err error) bool {
+	if err == errNoKey { //nolint:errorlint // it is never wrapped
+		return true
+	}
+	apiError, ok := openai.AsError(err)
+	return ok && apiError.Status == http.StatusUnauthorized
+}
+
+// describe words an error for people: the same words for the same error.
+func describe(err error) string {
+	if apiError, ok := openai.AsError(err); ok {
+		return apiError.StableMessage()
+	}
+	return err.Error()
+}
