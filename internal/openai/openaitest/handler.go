@@ -123,7 +123,7 @@ func (o *Organization) answer(r *http.Request, call *Call, body []byte, fault Fa
 func (f Fault) refuse(header http.Header) (int, any) {
 	if f.Status == http.StatusTooManyRequests {
 		header.Set("Retry-After", strconv.Itoa(f.RetryAfter))
-		return f.Status, (&refusal{kind: "requests", code: "rate_limit_exceeded", message: "Rate limit reached for requests."}).body()
+		return f.Status, tooMany("Rate limit reached for requests.").body()
 	}
 	kind := "invalid_request_error"
 	if f.Status >= http.StatusInternalServerError {
@@ -153,7 +153,12 @@ func (o *Organization) admit(r *http.Request, call *Call, header http.Header) *r
 	header.Set("X-Ratelimit-Reset-Requests", reset.Round(time.Millisecond).String())
 	if !ok {
 		header.Set("Retry-After", strconv.Itoa(int(reset/time.Second)+1))
-		return &refusal{http.StatusTooManyRequests, "requests", "rate_limit_exceeded", "", "Rate limit reached for requests."}
+		return tooMany("Rate limit reached for requests.")
+	}
+	if limit := o.limits[call.Method+" "+call.Endpoint]; limit != nil {
+		if no := limit.refuse(time.Now(), header); no != nil {
+			return no
+		}
 	}
 	methods, known := endpoints[call.Endpoint]
 	switch {

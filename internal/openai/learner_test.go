@@ -1,0 +1,150 @@
+package openai
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+// simulated has the simulated organization answer without a network, 50 ms
+// after each request, and counts its answers.
+type simulated struct {
+	*openaitest.Organization
+	begun time.Time
+
+	mu      sync.Mutex
+	answers map[string][]minute
+}
+
+// minute is what was answered in a minute.
+type minute struct{ accepted, refused int }
+
+const simulatedLatency = 50 * time.Millisecond
+
+func newSimulated(t *testing.T, requestsPerMinute int) (*simulated, *Client) {
+	t.Helper()
+	sim := &simulated{Organization: openaitest.New("org-acme", testKey), begun: time.Now(), answers: map[string][]minute{}}
+	sim.AddUser(openaitest.User{ID: "user-1", Email: "ada@example.com", Role: "owner"})
+	client, _ := newMemoryClient(t, nil, func(c *Config) { c.Limiter = NewLimiter(requestsPerMinute) })
+	client.http.Transport = sim
+	return sim, client
+}
+
+func (s *simulated) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(simulatedLatency):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := int(time.Since(s.begun) / time.Minute)
+	for len(s.answers[r.Method]) <= n {
+		s.answers[r.Method] = append(s.answers[r.Method], minute{})
+	}
+	if recorder.Code == http.StatusTooManyRequests {
+		s.answers[r.Method][n].refused++
+	} else {
+		s.answers[r.Method][n].accepted++
+	}
+	return recorder.Result(), nil
+}
+
+// between sums the answers to a method from one minute to another.
+func (s *simulated) between(method string, from, to int) minute {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sum minute
+	for n, m := range s.answers[method] {
+		if n >= from && n < to {
+			sum.accepted += m.accepted
+			sum.refused += m.refused
+		}
+	}
+	return sum
+}
+
+// ask has so many workers make the call without end, each waiting as it is told
+// after a 429, as a reconciler does. It ends with the context.
+func ask(ctx context.Context, workers int, call func(context.Context) error) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if e, ok := AsError(call(ctx)); ok && e.RetryAfter > 0 {
+					time.Sleep(e.RetryAfter)
+				}
+			}
+		})
+	}
+	return &all
+}
+
+// takeTurns is the other way to ask: turns that take their tokens first.
+func takeTurns(ctx context.Context, l *Limiter, calls Calls, call func(context.Context) error) *sync.WaitGroup {
+	var all sync.WaitGroup
+	all.Go(func() {
+		for l.Take(ctx, Foreground, calls) == nil {
+			var turn sync.WaitGroup
+			for range calls.total() {
+				turn.Go(func() { _ = call(Prepaid(ctx)) })
+			}
+			turn.Wait()
+		}
+	})
+	return &all
+}
+
+func getUser(client *Client) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := client.GetUser(ctx, "user-1")
+		return err
+	}
+}
+
+var everyHint = []openaitest.Hint{openaitest.HintRetryAfter, openaitest.HintText, openaitest.HintNone, openaitest.HintZero}
+
+func TestTheRateOfAnEndpointFindsItself(t *testing.T) {
+	for _, perMinute := range []int{10, 60} {
+		for kind, burst := range map[string]int{"windows": 0, "a bucket of a minute": perMinute, "a bucket of one": 1} {
+			for _, hint := range everyHint {
+				for way, asked := range map[string]func(context.Context, *Client) *sync.WaitGroup{
+					"8 workers": func(ctx context.Context, c *Client) *sync.WaitGroup { return ask(ctx, 8, getUser(c)) },
+					"turns": func(ctx context.Context, c *Client) *sync.WaitGroup {
+						return takeTurns(ctx, c.limiter, Calls{EndpointGetUser: 1}, getUser(c))
+					},
+				} {
+					t.Run(fmt.Sprintf("%d a minute, %s, hint %s, %s", perMinute, kind, hint, way), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							sim, client := newSimulated(t, 300)
+							sim.Limit(openaitest.Limit{Method: "GET", Endpoint: "/organization/users/{id}", PerMinute: perMinute, Burst: burst, Hint: hint})
+							const minutes = 30
+							ctx, stop := context.WithTimeout(t.Context(), minutes*time.Minute)
+							defer stop()
+							asked(ctx, client).Wait()
+							got := sim.between("GET", 1, minutes)
+							refused := float64(got.refused) / float64(got.refused+got.accepted)
+							used := float64(got.accepted) / float64(perMinute*(minutes-1))
+							t.Logf("%.1f%% refused, %.0f%% used, first minute %+v", 100*refused, 100*used, sim.between("GET", 0, 1))
+							if refused >= 0.05 || used < 0.8 {
+								t.Errorf("%.1f%% refused, %.0f%% used; minutes: %+v", 100*refused, 100*used, sim.answers["GET"])
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
