@@ -148,3 +148,102 @@ func TestTheRateOfAnEndpointFindsItself(t *testing.T) {
 		}
 	}
 }
+
+func TestALimitThatIsLiftedIsFoundOutWithinMinutes(t *testing.T) {
+	for _, hint := range everyHint {
+		for _, perMinute := range []int{10, 60} {
+			t.Run(fmt.Sprintf("%d a minute, hint %s", perMinute, hint), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					sim, client := newSimulated(t, 300)
+					sim.LimitEndpoint("GET", "/organization/users/{id}", perMinute, hint)
+					ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
+					defer stop()
+					time.AfterFunc(14*time.Minute+30*time.Second, sim.ClearLimits)
+					ask(ctx, 8, getUser(client)).Wait()
+					n := 15
+					for ; n < 30 && sim.between("GET", n, n+1).accepted < 290; n++ {
+					}
+					t.Logf("after %d minutes", n-14)
+					if n > 14+9 {
+						t.Errorf("%+v", sim.answers["GET"])
+					}
+					if learnt := client.limiter.Learnt(); len(learnt) != 0 {
+						t.Errorf("still held to %v", learnt)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALimitThatFallsIsFoundOutWithinAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, hint := range everyHint {
+			sim, client := newSimulated(t, 300)
+			sim.LimitEndpoint("GET", "/organization/users/{id}", 100, hint)
+			ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
+			defer stop()
+			time.AfterFunc(10*time.Minute, func() { sim.LimitEndpoint("GET", "/organization/users/{id}", 10, hint) })
+			ask(ctx, 8, getUser(client)).Wait()
+			if got := sim.between("GET", 12, 30); float64(got.refused) >= 0.05*float64(got.accepted) || got.accepted < 8*18 {
+				t.Errorf("%s: %+v of %+v", hint, got, sim.answers["GET"])
+			}
+		}
+	})
+}
+
+func TestOnlyTheEndpointThatWasRefusedIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, client := newSimulated(t, 300)
+		sim.LimitEndpoint("POST", "/organization/users/{id}", 10, openaitest.HintRetryAfter)
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer stop()
+		persona := []string{"builder", "research"}
+		n := 0
+		posts := ask(ctx, 1, func(ctx context.Context) error {
+			n++
+			_, err := NewChanger(client).UpdateUser(ctx, "user-1", UserUpdate{DeveloperPersona: &persona[n%2]})
+			return err
+		})
+		ask(ctx, 8, getUser(client)).Wait()
+		posts.Wait()
+		get, post := sim.between("GET", 2, 20), sim.between("POST", 2, 20)
+		t.Logf("GET %+v, POST %+v", get, post)
+		if get.refused != 0 || get.accepted < 250*18 {
+			t.Errorf("GET: %+v", get)
+		}
+		if post.accepted < 8*18 {
+			t.Errorf("POST: %+v", post)
+		}
+		learnt := client.limiter.Learnt()
+		if rate := learnt[EndpointUpdateUser]; len(learnt) != 1 || rate < 8 || rate > 16 {
+			t.Errorf("learnt %v", learnt)
+		}
+	})
+}
+
+func TestALimitOfAllEndpointsTogetherIsFoundToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, client := newSimulated(t, 300)
+		sim.LimitRate(60)
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
+		defer stop()
+		persona := []string{"builder", "research"}
+		n := 0
+		posts := ask(ctx, 1, func(ctx context.Context) error {
+			n++
+			_, err := NewChanger(client).UpdateUser(ctx, "user-1", UserUpdate{DeveloperPersona: &persona[n%2]})
+			return err
+		})
+		ask(ctx, 4, getUser(client)).Wait()
+		posts.Wait()
+		get, post := sim.between("GET", 2, 30), sim.between("POST", 2, 30)
+		t.Logf("GET %+v, POST %+v", get, post)
+		if refused := get.refused + post.refused; float64(refused) > 0.05*60*28 {
+			t.Errorf("%d refused", refused)
+		}
+		if accepted := get.accepted + post.accepted; accepted < 48*28 {
+			t.Errorf("%d accepted", accepted)
+		}
+	})
+}
