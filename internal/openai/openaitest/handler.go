@@ -36,7 +36,10 @@ func (o *Organization) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call.Body = string(body)
 
-	fault, latency := o.receive(&call, w.Header())
+	fault, latency, arrived := o.receive(&call, w.Header())
+	if arrived != nil {
+		arrived(call)
+	}
 	if wait(r, latency+fault.Latency) != nil {
 		return
 	}
@@ -72,7 +75,7 @@ func (o *Organization) callOf(r *http.Request) Call {
 }
 
 // receive gives the call its request ID, sets the headers that every answer has and looks for a fault.
-func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Duration) {
+func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Duration, func(Call)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
@@ -82,7 +85,7 @@ func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Dura
 	}
 	header.Set("X-Request-Id", call.RequestID)
 	header.Set("Openai-Version", "2020-10-01")
-	return o.faultFor(*call), o.latency
+	return o.faultFor(*call), o.latency, o.arrived
 }
 
 func wait(r *http.Request, latency time.Duration) error {

@@ -29,6 +29,7 @@ type Organization struct {
 	longIDs bool
 	latency time.Duration
 	during  func(Call)
+	arrived func(Call)
 	watch   func(Call)
 }
 
