@@ -24,7 +24,7 @@ func clientCommands() []*cobra.Command {
 	r := &remote{}
 	commands := []*cobra.Command{
 		r.usersCommand(), r.addCommand(), r.addRoleCommand(), r.setCommand(), r.removeCommand(),
-		r.journalCommand(), r.faultCommand(), r.rotateKeyCommand(),
+		r.journalCommand(), r.faultCommand(), r.limitCommand(), r.longRoleIDsCommand(), r.rotateKeyCommand(),
 	}
 	for _, command := range commands {
 		command.Flags().StringVar(&r.address, "server", "http://"+defaultAddress, "address of the running orgsim")
@@ -211,6 +211,7 @@ func (r *remote) faultCommand() *cobra.Command {
 		Example: `  orgsim fault --status 429 --retry-after 10 --times 1
   orgsim fault --method DELETE --drop after     # carried out, but the answer is lost
   orgsim fault --path /organization/users --skip 1 --status 500   # the second page
+  orgsim fault --path '/organization/users/user-a*' --latency 1h  # some people's calls hang
   orgsim fault --clear`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if none {
@@ -222,16 +223,56 @@ func (r *remote) faultCommand() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringVar(&fault.Method, "method", "", "calls with this method (default: all)")
-	flags.StringVar(&fault.Path, "path", "", "calls of this path, with * for one segment (default: all)")
+	flags.StringVar(&fault.Path, "path", "", "calls of this path, with * for any part of a segment (default: all)")
 	flags.IntVar(&fault.Skip, "skip", 0, "let so many calls through first")
 	flags.IntVar(&fault.Times, "times", 0, "how many calls fail; 0: until --clear")
 	flags.IntVar(&fault.Status, "status", 0, "answer with this status")
 	flags.IntVar(&fault.RetryAfter, "retry-after", 0, "seconds, with --status 429")
-	flags.DurationVar(&fault.Latency, "latency", 0, "delay the calls")
+	flags.DurationVar(&fault.Latency, "latency", 0, "delay the calls; 1h: hang")
 	flags.StringVar(&drop, "drop", "", "drop the connection: before or after the call is carried out")
 	flags.BoolVar(&fault.HTML, "html", false, "answer with a page instead of JSON")
 	flags.BoolVar(&fault.Truncate, "truncate", false, "cut the answer in half")
 	flags.BoolVar(&none, "clear", false, "end all faults")
+	return command
+}
+
+func (r *remote) limitCommand() *cobra.Command {
+	var limit openaitest.Limit
+	var hint string
+	var none bool
+	command := &cobra.Command{
+		Use: "limit METHOD ENDPOINT", Short: "Answer 429 to more calls of one endpoint than so many a minute", Args: cobra.MaximumNArgs(2),
+		Example: `  orgsim limit GET '/organization/users/{id}/roles' --per-minute 10 --hint text
+  orgsim limit DELETE '/organization/users/{id}' --per-minute 60 --burst 5 --hint none
+  orgsim limit --clear`,
+		RunE: func(command *cobra.Command, arguments []string) error {
+			if none {
+				return r.say(command, r.do(command.Context(), http.MethodDelete, "/sim/limits", nil, nil), "no endpoint is limited")
+			}
+			if len(arguments) != 2 {
+				return fmt.Errorf("name the endpoint, such as GET '/organization/users/{id}'")
+			}
+			limit.Method, limit.Endpoint, limit.Hint = arguments[0], arguments[1], openaitest.Hint(hint)
+			return r.say(command, r.do(command.Context(), http.MethodPut, "/sim/limits", limit, nil), "the endpoint is limited as told")
+		},
+	}
+	flags := command.Flags()
+	flags.IntVar(&limit.PerMinute, "per-minute", 0, "so many calls a minute; 0: no limit")
+	flags.IntVar(&limit.Burst, "burst", 0, "tokens of a bucket; 0: windows of a minute")
+	flags.StringVar(&hint, "hint", string(openaitest.HintRetryAfter), "how a 429 says when to come again: retry-after, text, zero (Retry-After: 0) or none")
+	flags.BoolVar(&none, "clear", false, "end the limits of all endpoints")
+	return command
+}
+
+func (r *remote) longRoleIDsCommand() *cobra.Command {
+	var off bool
+	command := &cobra.Command{
+		Use: "long-role-ids", Short: "Name the roles of users by longer IDs than the list of roles does", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return r.say(command, r.do(command.Context(), http.MethodPut, "/sim/long-role-ids", map[string]bool{"on": !off}, nil), "roles are named as told")
+		},
+	}
+	command.Flags().BoolVar(&off, "off", false, "end it")
 	return command
 }
 

@@ -115,6 +115,41 @@ func TestTheJournalShowsCallsAndFaultsMakeThemFail(t *testing.T) {
 	}
 }
 
+func TestOneEndpointIsLimited(t *testing.T) {
+	base, server := running(t)
+	answers := func() (status int, retryAfter string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/organization/roles", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer sk-admin-simulated-organization-key")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode, response.Header.Get("Retry-After")
+	}
+	must(t, "limited as told", "limit", "GET", "/organization/roles", "--per-minute", "1", "--hint", "zero", "--server", server)
+	if status, _ := answers(); status != 200 {
+		t.Errorf("the first call: %d", status)
+	}
+	if status, retryAfter := answers(); status != 429 || retryAfter != "0" {
+		t.Errorf("the second call: %d, Retry-After %q", status, retryAfter)
+	}
+	must(t, "no endpoint is limited", "limit", "--clear", "--server", server)
+	if status, _ := answers(); status != 200 {
+		t.Errorf("afterwards: %d", status)
+	}
+}
+
+func TestRolesOfUsersGetLongIDs(t *testing.T) {
+	_, server := running(t)
+	must(t, "named as told", "long-role-ids", "--server", server)
+	must(t, "named as told", "long-role-ids", "--off", "--server", server)
+}
+
 func TestMistakesAreExplained(t *testing.T) {
 	_, server := running(t, "--seed", "many:3")
 	must(t, "user-000003@example.com", "users", "--server", server)
@@ -127,6 +162,9 @@ func TestMistakesAreExplained(t *testing.T) {
 		"no role has the name or ID king":               {"set", "user-000001", "--assign", "king", "--server", server},
 		"an admin key begins with sk-admin-":            {"rotate-key", "secret", "--server", server},
 		"start one, or name it with --server":           {"users", "--server", "http://127.0.0.1:1"},
+		"GET /organization is no call of the API":       {"limit", "GET", "/organization", "--per-minute", "1", "--server", server},
+		"hint must be one of":                           {"limit", "GET", "/organization/roles", "--hint", "nod", "--server", server},
+		"name the endpoint, such as GET":                {"limit", "--server", server},
 		"is no orgsim: 401 Unauthorized":                {"users", "--server", server + "/elsewhere"},
 	} {
 		if got, err := orgsim(t, arguments...); err == nil || !strings.Contains(err.Error(), want) {

@@ -120,6 +120,28 @@ func TestNullsOfAUserAreEmpty(t *testing.T) {
 	}
 }
 
+func TestAddedAtIsATimeThatKubernetesCanStoreOrNone(t *testing.T) {
+	for value, want := range map[string]time.Time{
+		"0":                   time.Unix(0, 0).UTC(),
+		"1700000000":          time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC),
+		"1700000000123":       time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC),
+		"253402300799":        time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		"253402300800":        time.Date(1978, 1, 11, 21, 31, 40, 0, time.UTC),
+		"253402300799999":     {},
+		"9223372036854775807": {},
+		"-1":                  {},
+	} {
+		client, _ := newMemoryClient(t, answers(ok(strings.Replace(userJSON, "1700000000", value, 1))))
+		user, err := client.GetUser(t.Context(), "user-1")
+		if err != nil || !user.AddedAt.Equal(want) {
+			t.Errorf("%s: got %s, %v, want %s", value, user.AddedAt, err, want)
+		}
+		if _, err := user.AddedAt.MarshalJSON(); err != nil {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestARoleWithoutSourcesIsNotInherited(t *testing.T) {
 	for _, sources := range []string{`[]`, `null`} {
 		client, _ := newMemoryClient(t, answers(ok(strings.Replace(assignmentJSON, `[{"principal_id":"group-1","principal_type":"group"}]`, sources, 1))))

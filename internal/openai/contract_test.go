@@ -185,6 +185,37 @@ func TestRolesAreListedAssignedSeenAndUnassigned(t *testing.T) {
 	}
 }
 
+func TestARoleIsWhateverTheAPICallsIt(t *testing.T) {
+	server, client := newOrganization(t)
+	changer := openai.NewChanger(client)
+	id := addOwner(server)
+	auditor := server.AddRole(openaitest.Role{Name: "Auditor"})
+	ctx := t.Context()
+	if got, err := changer.AssignRole(ctx, id, auditor); err != nil || got != auditor {
+		t.Errorf("assigned %q, %v", got, err)
+	}
+	server.LongRoleIDs(true)
+	long := auditor + "__api-organization__org-acme"
+	if got, err := changer.AssignRole(ctx, id, auditor); err != nil || got != long {
+		t.Errorf("assigned %q, %v", got, err)
+	}
+	want := openai.RoleAssignment{RoleID: long, RoleName: "Auditor"}
+	for _, asked := range []string{auditor, long} {
+		if got, err := client.GetUserRole(ctx, id, asked); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", asked, got, err)
+		}
+	}
+	if held, err := client.ListUserRoles(ctx, id); err != nil || len(held) != 2 || held[1] != want {
+		t.Errorf("listed %+v, %v", held, err)
+	}
+	if err := changer.UnassignRole(ctx, id, long); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.GetUserRole(ctx, id, auditor); !openai.IsNotFound(err) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func TestAnOrganizationThatChangesUnderTheReadingIsReadAgain(t *testing.T) {
 	server, client := newOrganization(t)
 	var ids []string

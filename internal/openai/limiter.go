@@ -78,8 +78,9 @@ func (l *Limiter) Take(ctx context.Context, class Class, calls Calls) error {
 	return err
 }
 
-// TryTake takes the tokens if they are there right now, no pause is on, and
-// nobody waits for the same. Otherwise it takes nothing and says false.
+// TryTake takes the tokens, for the foreground, if they are there right now, no
+// pause is on, and it is nobody else's turn at them. Otherwise it takes nothing
+// and says false.
 func (l *Limiter) TryTake(calls Calls) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -84,3 +84,49 @@ func TestHowLongToWaitIsReadFromTheHeaders(t *testing.T) {
 		})
 	}
 }
+
+func TestHowLongToWaitIsReadFromTheTextToo(t *testing.T) {
+	limit := "Rate limit reached for org-acme on requests per min. Limit: 3 / min. "
+	for message, want := range map[string]time.Duration{
+		limit + "Please try again in 6.937s. Contact us if you continue to have issues.": 6937 * time.Millisecond,
+		limit + "Please try again in 120ms.":                                             120 * time.Millisecond,
+		limit + "Please try again in 1m2s.":                                              62 * time.Second,
+		limit + "please try again in 1h20m0.5s":                                          time.Hour,
+		limit + "Please try again in 20ms.":                                              minPause,
+		limit + "Please try again in 0s.":                                                0,
+		limit + "Please try again in 99999999999999999999s.":                             0,
+		limit + "Please try again in a moment.":                                          0,
+		limit + "Please try again in 5 requests.":                                        0,
+		"Please try again in 5.":                                                         0,
+		"":                                                                               0,
+	} {
+		if got := retryInWords(message); got != want {
+			t.Errorf("%q: got %s, want %s", message, got, want)
+		}
+	}
+}
+
+func TestAHintThatIsNoneIsNotObeyed(t *testing.T) {
+	text := `{"error":{"message":"Please try again in 6.5s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
+	for name, test := range map[string]struct {
+		answer answer
+		want   time.Duration
+	}{
+		"zero":                   {throttle("Retry-After", "0"), firstPause},
+		"zero in milliseconds":   {throttle("Retry-After-Ms", "0"), firstPause},
+		"the past":               {throttle("Retry-After", "Thu, 21 Oct 1999 07:28:00 GMT"), firstPause},
+		"the text":               {answer{status: 429, body: text}, 6500 * time.Millisecond},
+		"zero, but for the text": {answer{status: 429, header: map[string]string{"Retry-After": "0"}, body: text}, 6500 * time.Millisecond},
+		"the header wins":        {answer{status: 429, header: map[string]string{"Retry-After": "9"}, body: text}, 9 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, _ := newMemoryClient(t, answers(test.answer))
+				_, err := client.GetUser(t.Context(), "user-1")
+				if e, _ := AsError(err); !IsRateLimited(err) || e.RetryAfter != test.want || client.limiter.Paused() != test.want {
+					t.Errorf("paused for %s, got %+v", client.limiter.Paused(), err)
+				}
+			})
+		})
+	}
+}

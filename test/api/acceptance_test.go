@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,6 +29,10 @@ var _ = Describe("The API server accepts", func() {
 		Entry("a number of removals", organization, `spec: {guard: {maxRemovals: 25}}`),
 		Entry("all at once", organization, `spec: {guard: {maxRemovals: 100%, minOwners: 1, window: 1m}}`),
 		Entry("a long window", organization, `spec: {guard: {maxRemovals: 1%, minOwners: 1000, window: 720h}}`),
+		Entry("no delay at all", organization, `spec: {guard: {removalDelay: 0s}}`),
+		Entry("a delay below a second", organization, `spec: {guard: {removalDelay: 500ms}}`),
+		Entry("two weeks' notice", organization, `spec: {guard: {removalDelay: 336h}}`),
+		Entry("the longest delay, as Go writes it", organization, `spec: {guard: {removalDelay: 8760h0m0s}}`),
 		Entry("a look without a touch", organization, `spec: {mode: Observe, undeclared: {users: Remove, roleAssignments: Unassign}}`),
 		Entry("one request a minute", organization, `spec: {requestsPerMinute: 1}`),
 		Entry("100000 requests a minute", organization, `spec: {requestsPerMinute: 100000}`),
@@ -36,6 +41,8 @@ var _ = Describe("The API server accepts", func() {
 
 		Entry("the least OrgUser", orgUser, ``),
 		Entry("a user by ID", orgUser, `spec: {email: null, userID: user-Abc_123}`),
+		Entry("an email and a userID", orgUser, `spec: {userID: user-ada}`),
+		Entry("an email and a userID of the greatest length", orgUser, `spec: {email: `+address(254)+`, userID: `+chars(128)+`}`),
 		Entry("a userID of the greatest length", orgUser, `spec: {email: null, userID: `+chars(128)+`}`),
 		Entry("the shortest email", orgUser, `spec: {email: a@b}`),
 		Entry("the longest email", orgUser, `spec: {email: `+address(254)+`}`),
@@ -72,6 +79,12 @@ var _ = Describe("The API server accepts", func() {
 	},
 		Entry("another Secret", organization, ``, `spec: {adminKeySecretRef: {name: rotated}}`),
 		Entry("another interval and pace", organization, ``, `spec: {resyncInterval: 1m, requestsPerMinute: 60}`),
+		Entry("another delay", organization, ``, `spec: {guard: {removalDelay: 0s}}`),
+		Entry("a userID added beside the email", orgUser, ``, `spec: {userID: user-ada}`),
+		Entry("the email in another case", orgUser, ``, `spec: {email: Ada.Lovelace@EXAMPLE.com}`),
+		Entry("the email in another case beside a userID", orgUser, `spec: {userID: user-ada}`, `spec: {email: ADA.LOVELACE@example.com}`),
+		Entry("a userID and the email in another case at once", orgUser, ``, `spec: {email: Ada.Lovelace@example.com, userID: user-ada}`),
+		Entry("the longest email in another case", orgUser, `spec: {email: `+address(254)+`}`, `spec: {email: `+strings.ToUpper(address(254))+`}`),
 		Entry("another role", orgUser, `spec: {role: reader}`, `spec: {role: owner}`),
 		Entry("a role that is no longer managed", orgUser, `spec: {role: reader}`, `spec: {role: null}`),
 		Entry("a roleID in place of the role", orgUser, `spec: {role: reader}`, `spec: {role: null, roleID: role-reader}`),
@@ -85,7 +98,9 @@ var _ = Describe("The API server accepts", func() {
 
 	It("the fullest status of each kind", func(ctx SpecContext) {
 		for kind, change := range map[string]string{
-			organization: `{organizationID: org-1, users: {total: 3, owners: 2, readers: 1, serviceAccounts: 0, scimManaged: 0}, declaredUsers: 0,
+			organization: `{organizationID: org-1, baseURL: "https://api.openai.com/v1", leavingUsers: 1,
+				leaving: [{userID: user-1, email: ada@example.com, orgUser: ada, since: "2026-01-01T00:00:00Z", due: "2026-01-01T00:05:00Z",
+				held: it would leave 1 owner}], users: {total: 3, owners: 2, readers: 1, serviceAccounts: 0, scimManaged: 0}, declaredUsers: 0,
 				lastSyncTime: "2026-01-01T00:00:00Z", lastHandledSyncRequest: now, observedGeneration: 1}`,
 			orgUser: `{userID: user-1, name: Ada Lovelace, email: ada@example.com, role: owner, developerPersona: analyst,
 				technicalLevel: expert, addedAt: "2026-01-01T00:00:00Z", scimManaged: true, observedGeneration: 1}`,
@@ -118,6 +133,8 @@ var _ = Describe("What is left out", func() {
 		Entry("the owners that stay", organization, ``, "spec.guard.minOwners", int64(2)),
 		Entry("the removals", organization, ``, "spec.guard.maxRemovals", "10%"),
 		Entry("the window, where another rule is set", organization, `spec: {guard: {minOwners: 3}}`, "spec.guard.window", "1h"),
+		Entry("the delay", organization, ``, "spec.guard.removalDelay", "5m"),
+		Entry("the delay, where another rule is set", organization, `spec: {guard: {minOwners: 3}}`, "spec.guard.removalDelay", "5m"),
 		Entry("what becomes of undeclared users", organization, ``, "spec.undeclared.users", "Report"),
 		Entry("what becomes of undeclared role assignments", organization, ``, "spec.undeclared.roleAssignments", "Ignore"),
 		Entry("an Organization's observedGeneration", organization, ``, "status.observedGeneration", int64(-1)),
@@ -148,6 +165,7 @@ var _ = Describe("What is left out", func() {
 		Expect(org.Spec.RequestsPerMinute).To(BeEquivalentTo(300))
 		Expect(org.Spec.Guard.MinOwners).To(BeEquivalentTo(2))
 		Expect(org.Spec.Guard.Window.Duration).To(Equal(time.Hour))
+		Expect(org.Spec.Guard.RemovalDelay).To(HaveValue(Equal(metav1.Duration{Duration: 5 * time.Minute})))
 
 		user := &v1alpha1.OrgUser{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "go-"},
@@ -157,6 +175,92 @@ var _ = Describe("What is left out", func() {
 		Expect(user.Spec.OrganizationRef.Name).To(Equal("default"))
 		Expect(user.Spec.DeletionPolicy).To(Equal(v1alpha1.DeletionPolicyDelete))
 	})
+})
+
+var _ = Describe("A removalDelay of 0s", func() {
+	noDelay := HaveValue(Equal(metav1.Duration{}))
+
+	It("differs from an unset one and survives a Go client", func(ctx SpecContext) {
+		o := object(organization, `spec: {guard: {removalDelay: 0s}}`)
+		Expect(k8s.Create(ctx, o)).To(Succeed())
+		var org v1alpha1.Organization
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(o), &org)).To(Succeed())
+		Expect(org.Spec.Guard.RemovalDelay).To(noDelay)
+
+		// A Go client that writes the whole object back must not get the default.
+		org.Spec.Guard.MinOwners = 3
+		Expect(k8s.Update(ctx, &org)).To(Succeed())
+		org = v1alpha1.Organization{}
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(o), &org)).To(Succeed())
+		Expect(org.Spec.Guard.MinOwners).To(BeEquivalentTo(3))
+		Expect(org.Spec.Guard.RemovalDelay).To(noDelay)
+
+		Expect(k8s.Patch(ctx, &org, mergePatch(`spec: {guard: {removalDelay: null}}`))).To(Succeed())
+		Expect(org.Spec.Guard.RemovalDelay).To(HaveValue(Equal(metav1.Duration{Duration: 5 * time.Minute})))
+	})
+
+	It("can be created from Go", func(ctx SpecContext) {
+		org := &v1alpha1.Organization{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "go-"},
+			Spec: v1alpha1.OrganizationSpec{
+				AdminKeySecretRef: v1alpha1.SecretKeyReference{Name: "openai-admin-key"},
+				Guard:             v1alpha1.Guard{RemovalDelay: &metav1.Duration{}},
+			},
+		}
+		Expect(k8s.Create(ctx, org)).To(Succeed())
+		Expect(org.Spec.Guard.RemovalDelay).To(noDelay)
+		Expect(org.Spec.Guard.Window.Duration).To(Equal(time.Hour))
+	})
+})
+
+var _ = Describe("The status of an Organization", func() {
+	It("holds 1000 leavers", func(ctx SpecContext) {
+		o := object(organization, "")
+		Expect(k8s.Create(ctx, o)).To(Succeed())
+		Expect(k8s.Status().Patch(ctx, o, mergePatch(leavers(1000)))).To(Succeed())
+	})
+})
+
+var _ = Describe("A list by a field of the status", func() {
+	DescribeTable("finds the objects with the ID, and those without one", func(ctx SpecContext, kind, field string) {
+		mine := client.MatchingLabels{"listed-by": field}
+		created := func(status string) string {
+			o := object(kind, "")
+			o.SetLabels(mine)
+			Expect(k8s.Create(ctx, o)).To(Succeed())
+			if status != "" {
+				Expect(k8s.Status().Patch(ctx, o, mergePatch(status))).To(Succeed())
+			}
+			return o.GetName()
+		}
+		found := func(value string) []string {
+			// Of both shapes in which rollcall may ask. No resourceVersion: a consistent list.
+			whole, metadata := &unstructured.UnstructuredList{}, &metav1.PartialObjectMetadataList{}
+			var names, again []string
+			whole.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+			metadata.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+			selected := []client.ListOption{client.InNamespace(namespace), mine, client.MatchingFields{field: value}}
+			Expect(k8s.List(ctx, whole, selected...)).To(Succeed())
+			Expect(k8s.List(ctx, metadata, selected...)).To(Succeed())
+			for _, o := range whole.Items {
+				names = append(names, o.GetName())
+			}
+			for _, o := range metadata.Items {
+				again = append(again, o.GetName())
+			}
+			Expect(again).To(ConsistOf(names))
+			return names
+		}
+		segment := fields(field)[1]
+		one, other, fresh := created(`status: {`+segment+`: id-1}`), created(`status: {`+segment+`: id-2}`), created(``)
+		cleared := created(`status: {` + segment + `: ""}`)
+		Expect(found("id-1")).To(ConsistOf(one))
+		Expect(found("id-2")).To(ConsistOf(other))
+		Expect(found("")).To(ConsistOf(fresh, cleared))
+	},
+		Entry("the user of an OrgUser", orgUser, "status.userID"),
+		Entry("the role of a binding", binding, "status.roleID"),
+	)
 })
 
 var _ = Describe("An empty text", func() {

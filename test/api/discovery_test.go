@@ -56,7 +56,7 @@ var _ = Describe("kubectl", Ordered, func() {
 		Expect(header(kubectl(ctx, "get", resource))).To(Equal(append([]string{"NAME"}, columns...)))
 		Expect(header(kubectl(ctx, "get", resource, "--output=wide"))).To(Equal(append(append([]string{"NAME"}, columns...), wide...)))
 	},
-		Entry(nil, "organizations", []string{"READY", "REASON", "USERS", "OWNERS", "DECLARED", "UNDECLARED", "MODE", "LAST SYNC", "AGE"}, []string{"MESSAGE"}),
+		Entry(nil, "organizations", []string{"READY", "REASON", "USERS", "OWNERS", "DECLARED", "UNDECLARED", "LEAVING", "MODE", "LAST SYNC", "AGE"}, []string{"MESSAGE"}),
 		Entry(nil, "orgusers", []string{"READY", "REASON", "EMAIL", "ROLE", "PLAN", "AGE"}, []string{"PERSONA", "LEVEL", "USER ID", "MESSAGE"}),
 		Entry(nil, "orguserrolebindings", []string{"READY", "REASON", "ROLE", "ASSIGNED", "PLAN", "AGE"}, []string{"ROLE ID", "MESSAGE"}),
 	)

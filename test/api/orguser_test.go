@@ -5,10 +5,13 @@ const (
 	emailAddress     = `email must be one address without a display name, such as ada@example.com`
 	userID           = `userID must be an ID that the API gave, such as user-abc123`
 	roleID           = `roleID must be an ID that the API gave, such as role-abc123`
-	oneIdentity      = `set exactly one of email and userID`
+	someIdentity     = `set email, userID or both`
 	oneRole          = `set at most one of role and roleID`
-	emailStays       = `email is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person`
-	userIDStays      = `userID is immutable; create a new OrgUser, and delete this one with deletionPolicy: Retain if it is the same person`
+	emailStays       = `email cannot be taken out; put it back: userID may stand beside it`
+	noEmailLater     = `email cannot be added to a userID; take it out: the userID alone says who it is`
+	sameEmail        = `email can change in nothing but its case; put it back, and create another OrgUser for the other address; if it is the same person, delete this one after that`
+	userIDStays      = `userID cannot be taken out; put it back`
+	sameUserID       = `userID cannot change once it is set; put it back, and create another OrgUser for the other user`
 	userStays        = `organizationRef is immutable; create a new OrgUser for the other Organization`
 	policies         = `supported values: "Delete", "Retain"`
 )
@@ -18,9 +21,7 @@ func orgUserRefusals() []refusal {
 		creating(orgUser, "no spec", `spec: null`,
 			`spec: Required value`),
 		creating(orgUser, "nobody", `spec: {email: null}`,
-			`spec: Invalid value: `+oneIdentity),
-		creating(orgUser, "an email and a userID", `spec: {userID: user-ada}`,
-			`spec: Invalid value: `+oneIdentity),
+			`spec: Invalid value: `+someIdentity),
 
 		creating(orgUser, "an email too short for one", `spec: {email: a@}`,
 			`spec.email: Invalid value: "a@": `+emailAddress),
@@ -37,13 +38,24 @@ func orgUserRefusals() []refusal {
 		creating(orgUser, "two emails", `spec: {email: "ada@example.com,grace@example.com"}`,
 			`spec.email: Invalid value: "ada@example.com,grace@example.com": `+emailAddress),
 		updating(orgUser, "another email", ``, `spec: {email: grace.hopper@example.com}`,
-			`spec: Invalid value: `+emailStays),
-		updating(orgUser, "the email in another case", ``, `spec: {email: Ada.Lovelace@example.com}`,
-			`spec: Invalid value: `+emailStays),
+			`spec: Invalid value: `+sameEmail),
+		updating(orgUser, "another email beside the userID that decides", `spec: {userID: user-ada}`, `spec: {email: grace.hopper@example.com}`,
+			`spec: Invalid value: `+sameEmail),
+		updating(orgUser, "another email, together with a userID", ``, `spec: {email: grace.hopper@example.com, userID: user-grace}`,
+			`spec: Invalid value: `+sameEmail),
+		updating(orgUser, "another case of a letter beyond ASCII in an email, where one case is not always one letter",
+			`spec: {email: "åda@example.com"}`, `spec: {email: "Åda@example.com"}`,
+			`spec: Invalid value: `+sameEmail),
 		updating(orgUser, "a userID in place of the email", ``, `spec: {email: null, userID: user-ada}`,
-			`spec: Invalid value: `+emailStays, `spec: Invalid value: `+userIDStays),
+			`spec: Invalid value: `+emailStays),
 		updating(orgUser, "the email taken out", ``, `spec: {email: null}`,
-			`spec: Invalid value: `+oneIdentity, `spec: Invalid value: `+emailStays),
+			`spec: Invalid value: `+someIdentity, `spec: Invalid value: `+emailStays),
+		updating(orgUser, "the email taken out beside a userID", `spec: {userID: user-ada}`, `spec: {email: null}`,
+			`spec: Invalid value: `+emailStays),
+		updating(orgUser, "an email beside the userID", `spec: {email: null, userID: user-ada}`, `spec: {email: ada.lovelace@example.com}`,
+			`spec: Invalid value: `+noEmailLater),
+		updating(orgUser, "an email in place of the userID", `spec: {email: null, userID: user-ada}`, `spec: {email: ada.lovelace@example.com, userID: null}`,
+			`spec: Invalid value: `+noEmailLater, `spec: Invalid value: `+userIDStays),
 
 		creating(orgUser, "an empty userID", `spec: {email: null, userID: ""}`,
 			`spec.userID: Invalid value: "": `+userID),
@@ -52,6 +64,14 @@ func orgUserRefusals() []refusal {
 		creating(orgUser, "a userID that would change the path of a call", `spec: {email: null, userID: user-a/roles}`,
 			`spec.userID: Invalid value: "user-a/roles": `+userID),
 		updating(orgUser, "another userID", `spec: {email: null, userID: user-ada}`, `spec: {userID: user-grace}`,
+			`spec: Invalid value: `+sameUserID),
+		updating(orgUser, "another userID beside an email", `spec: {userID: user-ada}`, `spec: {userID: user-grace}`,
+			`spec: Invalid value: `+sameUserID),
+		updating(orgUser, "the userID in another case, which is another ID", `spec: {userID: user-ada}`, `spec: {userID: user-Ada}`,
+			`spec: Invalid value: `+sameUserID),
+		updating(orgUser, "the userID taken out", `spec: {email: null, userID: user-ada}`, `spec: {userID: null}`,
+			`spec: Invalid value: `+someIdentity, `spec: Invalid value: `+userIDStays),
+		updating(orgUser, "the userID taken out beside an email", `spec: {userID: user-ada}`, `spec: {userID: null}`,
 			`spec: Invalid value: `+userIDStays),
 
 		creating(orgUser, "a role that users do not have", `spec: {role: admin}`,

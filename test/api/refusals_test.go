@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -156,6 +157,31 @@ func address(n int) string { return strings.Repeat("a", n-len("@example.com")) +
 // subjectStates is a YAML list of n subjects as a status has them.
 func subjectStates(n int) string {
 	return "[" + strings.Repeat("{state: Pending, subject: {orgUser: ada}},", n) + "]"
+}
+
+// leaving is a status in YAML with these leavers.
+func leaving(leavers ...string) string {
+	return "status: {leaving: [{" + strings.Join(leavers, "}, {") + "}]}"
+}
+
+// leaver is the inside of a leaver in YAML, with all that one needs but for what is left out.
+func leaver(id string, without ...string) string {
+	var fields []string
+	for _, field := range []string{"userID: " + id, "orgUser: ada", `since: "2026-01-01T00:00:00Z"`, `due: "2026-01-01T00:05:00Z"`} {
+		if name, _, _ := strings.Cut(field, ":"); !slices.Contains(without, name) {
+			fields = append(fields, field)
+		}
+	}
+	return strings.Join(fields, ", ")
+}
+
+// leavers is a status in YAML with n leavers.
+func leavers(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, leaver(fmt.Sprintf("user-%d", i)))
+	}
+	return leaving(all...)
 }
 
 // conditions is a status in YAML with a condition of each type.

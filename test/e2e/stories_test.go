@@ -30,8 +30,8 @@ var _ = Describe("rollcall", Ordered, func() {
 		Expect(t.in(ctx, "get", "orgusers", "--no-headers")).To(And(
 			MatchRegexp(`ada +True +InSync +ada@example.com +owner`), MatchRegexp(`grace +True +InSync +grace@example.com +owner`)))
 		Eventually(func() string { return t.in(ctx, "get", "oaiorg") }).Should(And(
-			MatchRegexp(`NAME +READY +REASON +USERS +OWNERS +DECLARED +UNDECLARED +MODE +LAST SYNC +AGE\n`),
-			MatchRegexp(`default +True +InSync +5 +3 +2 +3 +Enforce `)))
+			MatchRegexp(`NAME +READY +REASON +USERS +OWNERS +DECLARED +UNDECLARED +LEAVING +MODE +LAST SYNC +AGE\n`),
+			MatchRegexp(`default +True +InSync +5 +3 +2 +3 +(0 +)?Enforce `)))
 		Expect(t.in(ctx, "get", "orgurb", "--no-headers")).To(MatchRegexp(`viewers +True +InSync +viewer +2/2`))
 
 		By("undoing drift, with an event")

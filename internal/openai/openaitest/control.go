@@ -49,6 +49,9 @@ type Edit struct {
 //	DELETE /sim/journal
 //	POST   /sim/faults           add a Fault
 //	DELETE /sim/faults
+//	PUT    /sim/limits           set a Limit of an endpoint; per_minute 0 ends it
+//	DELETE /sim/limits           end them all
+//	PUT    /sim/long-role-ids    {"on": true}: see LongRoleIDs
 //	PUT    /sim/key              {"key": "sk-admin-..."}: accept this key and no other
 func (o *Organization) Control() http.Handler {
 	mux := http.NewServeMux()
@@ -101,6 +104,28 @@ func (o *Organization) Control() http.Handler {
 		return done, nil
 	})
 	handle("DELETE /sim/faults", func(*http.Request) (any, error) { o.ClearFaults(); return done, nil })
+	handle("PUT /sim/limits", func(r *http.Request) (any, error) {
+		var limit Limit
+		if err := body(r, &limit); err != nil {
+			return nil, err
+		}
+		if err := limit.check(); err != nil {
+			return nil, err
+		}
+		o.Limit(limit)
+		return done, nil
+	})
+	handle("DELETE /sim/limits", func(*http.Request) (any, error) { o.ClearLimits(); return done, nil })
+	handle("PUT /sim/long-role-ids", func(r *http.Request) (any, error) {
+		var wanted struct {
+			On bool `json:"on"`
+		}
+		if err := body(r, &wanted); err != nil {
+			return nil, err
+		}
+		o.LongRoleIDs(wanted.On)
+		return done, nil
+	})
 	handle("PUT /sim/key", func(r *http.Request) (any, error) { return done, o.replaceKey(r) })
 	return mux
 }

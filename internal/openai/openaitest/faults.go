@@ -18,8 +18,8 @@ const (
 // Fault is something that goes wrong with calls. Exactly one of Status, Drop, HTML and Truncate says what;
 // Latency alone only delays.
 type Fault struct {
-	// Method and Path say which calls: "" is any; Path is that of the request without /v1, with * for any
-	// one segment, such as /organization/users/*.
+	// Method and Path say which calls: "" is any; Path is that of the request without /v1, a pattern of path.Match:
+	// /organization/users/* is every user, /organization/users/user-00* some.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
 	// Skip lets so many of these calls through first: 1 fails the second page of a list.
@@ -27,7 +27,8 @@ type Fault struct {
 	// Times is how many calls fail. 0: all, until the faults are cleared.
 	Times int `json:"times,omitempty"`
 
-	// Latency delays the call, in nanoseconds in JSON.
+	// Latency delays the call, in nanoseconds in JSON. An hour is a server that hangs: the call ends when the client
+	// goes away or the server closes, and is not carried out then.
 	Latency time.Duration `json:"latency,omitempty"`
 	// Status is answered, and the call is not carried out.
 	Status int `json:"status,omitempty"`
@@ -91,36 +92,3 @@ func (o *Organization) During(function func(Call)) {
 	defer o.mu.Unlock()
 	o.during = function
 }
-
-// rateLimit is a window of a minute that begins with its first call.
-type rateLimit struct {
-	perMinute int
-	begun     time.Time
-	used      int
-}
-
-// LimitRate has the organization answer 429 to more than so many calls a minute. 0: no limit.
-func (o *Organization) LimitRate(perMinute int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.limit = rateLimit{perMinute: perMinute}
-}
-
-// take counts a call. It returns what is left and when the window ends, and whether the call is within it.
-func (l *rateLimit) take(now time.Time) (left int, reset time.Duration, ok bool) {
-	if now.Sub(l.begun) >= time.Minute {
-		l.begun, l.used = now, 0
-	}
-	reset = l.begun.Add(time.Minute).Sub(now)
-	if l.perMinute > 0 && l.used >= l.perMinute {
-		return 0, reset, false
-	}
-	l.used++
-	if l.perMinute == 0 {
-		return unlimited - 1, reset, true
-	}
-	return l.perMinute - l.used, reset, true
-}
-
-// unlimited is what the headers say where there is no limit.
-const unlimited = 100000

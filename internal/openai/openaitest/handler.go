@@ -36,7 +36,10 @@ func (o *Organization) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call.Body = string(body)
 
-	fault, latency := o.receive(&call, w.Header())
+	fault, latency, arrived := o.receive(&call, w.Header())
+	if arrived != nil {
+		arrived(call)
+	}
 	if wait(r, latency+fault.Latency) != nil {
 		return
 	}
@@ -72,7 +75,7 @@ func (o *Organization) callOf(r *http.Request) Call {
 }
 
 // receive gives the call its request ID, sets the headers that every answer has and looks for a fault.
-func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Duration) {
+func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Duration, func(Call)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
@@ -82,7 +85,7 @@ func (o *Organization) receive(call *Call, header http.Header) (Fault, time.Dura
 	}
 	header.Set("X-Request-Id", call.RequestID)
 	header.Set("Openai-Version", "2020-10-01")
-	return o.faultFor(*call), o.latency
+	return o.faultFor(*call), o.latency, o.arrived
 }
 
 func wait(r *http.Request, latency time.Duration) error {
@@ -123,7 +126,7 @@ func (o *Organization) answer(r *http.Request, call *Call, body []byte, fault Fa
 func (f Fault) refuse(header http.Header) (int, any) {
 	if f.Status == http.StatusTooManyRequests {
 		header.Set("Retry-After", strconv.Itoa(f.RetryAfter))
-		return f.Status, (&refusal{kind: "requests", code: "rate_limit_exceeded", message: "Rate limit reached for requests."}).body()
+		return f.Status, tooMany("Rate limit reached for requests.").body()
 	}
 	kind := "invalid_request_error"
 	if f.Status >= http.StatusInternalServerError {
@@ -153,7 +156,12 @@ func (o *Organization) admit(r *http.Request, call *Call, header http.Header) *r
 	header.Set("X-Ratelimit-Reset-Requests", reset.Round(time.Millisecond).String())
 	if !ok {
 		header.Set("Retry-After", strconv.Itoa(int(reset/time.Second)+1))
-		return &refusal{http.StatusTooManyRequests, "requests", "rate_limit_exceeded", "", "Rate limit reached for requests."}
+		return tooMany("Rate limit reached for requests.")
+	}
+	if limit := o.limits[call.Method+" "+call.Endpoint]; limit != nil {
+		if no := limit.refuse(time.Now(), header); no != nil {
+			return no
+		}
 	}
 	methods, known := endpoints[call.Endpoint]
 	switch {

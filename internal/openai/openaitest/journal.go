@@ -21,6 +21,13 @@ func (o *Organization) note(call Call) {
 	}
 }
 
+// Arrived has the function told of every call when it comes in, before any delay.
+func (o *Organization) Arrived(function func(Call)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.arrived = function
+}
+
 // Watch has the function told of every call when it ends.
 func (o *Organization) Watch(function func(Call)) {
 	o.mu.Lock()

@@ -25,8 +25,11 @@ type Organization struct {
 	journal []Call
 	asked   int // requests so far, for request IDs
 	limit   rateLimit
+	limits  map[string]*endpointLimit // by method and endpoint
+	longIDs bool
 	latency time.Duration
 	during  func(Call)
+	arrived func(Call)
 	watch   func(Call)
 }
 
@@ -42,7 +45,7 @@ type member struct {
 func New(id, adminKey string) *Organization {
 	o := &Organization{
 		id: id, key: adminKey, keys: map[string]bool{adminKey: true},
-		users: map[string]*member{}, roles: map[string]*Role{},
+		users: map[string]*member{}, roles: map[string]*Role{}, limits: map[string]*endpointLimit{},
 	}
 	for _, name := range []string{"owner", "reader"} {
 		o.roles[o.predefinedID(name)] = &Role{

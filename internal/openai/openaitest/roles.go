@@ -3,6 +3,7 @@ package openaitest
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // The calls on roles. o.mu is held in each; the result is the answer's body.
@@ -41,7 +42,9 @@ func (o *Organization) assignments(user *member) []assignmentJSON {
 	slices.SortFunc(roles, compareRoles)
 	var all []assignmentJSON
 	for _, role := range roles {
-		all = append(all, assignmentOf(role, o.sources(user, role.ID)))
+		sources := o.sources(user, role.ID)
+		role.ID = o.answeredID(role.ID)
+		all = append(all, assignmentOf(role, sources))
 	}
 	return all
 }
@@ -80,7 +83,7 @@ func (o *Organization) assignRole(userID string, body []byte) (any, *refusal) {
 	if user == nil {
 		return nil, noSuchUser(userID)
 	}
-	role := o.roles[*wanted.RoleID]
+	role := o.role(*wanted.RoleID)
 	if role == nil {
 		return nil, noSuchRole(*wanted.RoleID)
 	}
@@ -88,7 +91,9 @@ func (o *Organization) assignRole(userID string, body []byte) (any, *refusal) {
 		return nil, no
 	}
 	user.direct[role.ID] = true
-	return map[string]any{"object": "user.role", "role": roleOf(*role), "user": userOf(user.User)}, nil
+	answered := *role
+	answered.ID = o.answeredID(role.ID)
+	return map[string]any{"object": "user.role", "role": roleOf(answered), "user": userOf(user.User)}, nil
 }
 
 // assignable refuses a role that cannot be given to a user of the organization by itself.
@@ -108,7 +113,7 @@ func (o *Organization) getUserRole(userID, roleID string) (any, *refusal) {
 		return nil, noSuchUser(userID)
 	}
 	for _, assignment := range o.assignments(user) {
-		if assignment.ID == roleID {
+		if assignment.ID == o.answeredID(roleID) {
 			return assignment, nil
 		}
 	}
@@ -116,7 +121,10 @@ func (o *Organization) getUserRole(userID, roleID string) (any, *refusal) {
 }
 
 func (o *Organization) unassignRole(userID, roleID string) (any, *refusal) {
-	user, role := o.users[userID], o.roles[roleID]
+	user, role := o.users[userID], o.role(roleID)
+	if role != nil {
+		roleID = role.ID
+	}
 	switch {
 	case user == nil:
 		return nil, noSuchUser(userID)
@@ -131,4 +139,30 @@ func (o *Organization) unassignRole(userID, roleID string) (any, *refusal) {
 	}
 	delete(user.direct, roleID)
 	return map[string]any{"deleted": true, "object": "user.role.deleted"}, nil
+}
+
+// LongRoleIDs has the answers about a user's roles name each by a longer ID than the list of roles does, one that is
+// bound to the organization, as the live API was seen to. Both IDs are accepted.
+func (o *Organization) LongRoleIDs(on bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.longIDs = on
+}
+
+func (o *Organization) longSuffix() string { return "__api-organization__" + o.id }
+
+// answeredID is what answers about a user's roles call a role.
+func (o *Organization) answeredID(roleID string) string {
+	if !o.longIDs || strings.HasSuffix(roleID, o.longSuffix()) {
+		return roleID
+	}
+	return roleID + o.longSuffix()
+}
+
+// role finds a role by either of its IDs.
+func (o *Organization) role(id string) *Role {
+	if role := o.roles[id]; role != nil || !o.longIDs {
+		return role
+	}
+	return o.roles[strings.TrimSuffix(id, o.longSuffix())]
 }

@@ -113,7 +113,7 @@ func (o *Organization) roleChange(change userChange) (role, assign string, no *r
 	if no := setText(change.RoleID, "role_id", &roleID); no != nil {
 		return "", "", no
 	}
-	named := o.roles[roleID]
+	named := o.role(roleID)
 	switch {
 	case isEmpty(change.Role) || isEmpty(change.RoleID):
 		return "", "", badRequest("role", "'role' and 'role_id' must not be empty; send null for no change.")
@@ -126,7 +126,7 @@ func (o *Organization) roleChange(change userChange) (role, assign string, no *r
 	case named.Predefined && slices.Contains([]string{"owner", "reader"}, named.Name):
 		return named.Name, "", nil
 	}
-	return "", roleID, assignable(named)
+	return "", named.ID, assignable(named)
 }
 
 // mayBecome refuses a base role that the user cannot have.
