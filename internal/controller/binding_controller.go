@@ -2,29 +2,48 @@ package controller
 
 import (
 	"context"
+	"sync"
+	"time"
 
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrgUserRoleBindingReconciler keeps one role assigned to the users whom its OrgUserRoleBinding names.
+// OrgUserRoleBindingReconciler writes down for one OrgUserRoleBinding whom it names, who has the role, and what is said of
+// it. It changes nothing in an organization.
 type OrgUserRoleBindingReconciler struct {
-	client.Client
-	// Live reads past the cache.
-	Live        client.Reader
-	Connections *Connections
-	Events      events.EventRecorder
+	shared
+
+	mu sync.Mutex
+	// written is when a binding's status was written last, by its UID.
+	written map[string]written
 }
+
+type written struct{ lines, any time.Time }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings/status,verbs=patch
 
-// Reconcile observes who has the role, plans, applies and writes down what came of it.
+// seenBinding is what is known of a binding's subjects.
+type seenBinding struct {
+	org      *v1alpha1.Organization
+	role     plan.Role
+	subjects []*verdict.Subject
+	// acts: it is to write down whom it means. left are the steps that Observe leaves undone.
+	acts bool
+	left []plan.Step
+}
+
+// Reconcile says of the binding what the plan says of its subjects.
 func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.edge.bindings.begun(request.NamespacedName)
 	binding := &v1alpha1.OrgUserRoleBinding{}
 	if err := r.Get(ctx, request.NamespacedName, binding); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -33,32 +52,145 @@ func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ct
 		return r.finalize(ctx, binding)
 	}
 	before := binding.DeepCopy()
-
-	var made progress
-	seen, err := r.observe(ctx, binding)
-	if err == nil {
-		made, err = r.converge(ctx, binding, before, seen)
+	seen, v, err := r.observe(ctx, binding)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-
-	result := bindingOutcome(seen, made, err)
-	setBindingStatus(binding, seen, made.left, result)
+	if seen.acts {
+		if err := ensureFinalizer(ctx, r.Client, binding); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	setBindingStatus(binding, seen, v)
+	if wait := r.writesLater(before, binding, v); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(binding, before, made.done)
-	announceTurn(r.Events, binding, before.Status.Conditions, result)
-	return result.result, result.err
+	r.tell(binding)
+	r.announce(binding, before.Status.Conditions, v)
+	return ctrl.Result{}, nil
 }
 
-// SetupWithManager has the reconciler look at an OrgUserRoleBinding when its spec changes, when a user whom
-// it names changes in the organization, and when an OrgUser that it names comes or goes.
+// observe resolves the role and the subjects, and asks the plan about each.
+func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (seenBinding, verdict.Verdict, error) {
+	var seen seenBinding
+	if declared.Paused(binding) {
+		return seen, verdict.Paused(), nil
+	}
+	org, o, v, err := r.organizationOf(ctx, binding)
+	if err != nil || o == nil {
+		return seen, v, err
+	}
+	seen.org = org
+	if binding.DeletionTimestamp.IsZero() {
+		grant := declared.GrantOf(binding, nil, o.Setting())
+		if grant.RoleFact.Kind != plan.RoleResolved {
+			if grant.RoleFact.Kind == plan.RolesUnknown || grant.RoleFact.Kind == plan.NoSuchRole {
+				if o.WantCatalog(binding) {
+					return seen, verdict.AsItWas(), nil
+				}
+			}
+			return seen, verdict.InvalidRole(grant.RoleFact, grant.Refers, grant.Noted), nil
+		}
+		seen.role = grant.Role
+	} else {
+		seen.role = plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}
+	}
+	if err := r.observeSubjects(ctx, o, binding, &seen); err != nil {
+		return seen, v, err
+	}
+	seen.acts = org.Spec.Mode != v1alpha1.ModeObserve
+	return seen, verdict.Binding(org, seen.subjects, seen.left), nil
+}
+
+// observeSubjects asks the plan about everybody whom the spec names, and about those whom the status remembers.
+func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding, seen *seenBinding) error {
+	asked := map[string]plan.Decision{}
+	observing := seen.org.Spec.Mode == v1alpha1.ModeObserve
+	ask := func(s *verdict.Subject, user plan.User) error {
+		d, ok := asked[user.ID]
+		if !ok {
+			var err error
+			if d, err = o.Decide(ctx, user.ID); err != nil {
+				return err
+			}
+			asked[user.ID] = d
+		}
+		said, known := d.Grants[string(binding.UID)]
+		if !known {
+			said = plan.Said{Fact: plan.Fact{Kind: plan.NotWritten}}
+		}
+		s.Said = said
+		for _, due := range d.Steps {
+			if due.Step.Role.ID == seen.role.ID && (due.Step.Verb == plan.Assign) != s.Released {
+				s.Step = due.Step
+				if observing && !ok {
+					seen.left = append(seen.left, due.Step)
+				}
+			}
+		}
+		return nil
+	}
+	named := map[string]bool{}
+	if binding.DeletionTimestamp.IsZero() {
+		for _, subject := range binding.Spec.Subjects {
+			found, err := r.cache.Subject(ctx, binding, subject, o.Roster())
+			if err != nil {
+				return err
+			}
+			s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: subject, UserID: found.User.ID}, Who: subject.Email + subject.UserID + subject.OrgUser}
+			seen.subjects = append(seen.subjects, s)
+			switch {
+			case found.User.ID != "":
+				s.Who = found.User.Who()
+				named[found.User.ID] = true
+				if err := ask(s, found.User); err != nil {
+					return err
+				}
+				if found.Fact.Kind != plan.None && s.Said.Holding == "" {
+					s.Said.Fact = found.Fact
+				}
+			case found.Fact.Kind == plan.Unknown:
+				if len(found.Keys) > 0 {
+					s.Said.Fact = o.LookFact(found.Keys[0])
+					o.Wake(organization.Edited, false, found.Keys...)
+				}
+			default:
+				s.Said.Fact = found.Fact
+				if len(found.Keys) > 0 {
+					s.Who = found.Keys[0].ID + found.Keys[0].Email
+				}
+			}
+		}
+	}
+	for i := range binding.Status.Subjects {
+		line := &binding.Status.Subjects[i]
+		if line.UserID == "" || named[line.UserID] {
+			continue
+		}
+		named[line.UserID] = true
+		user, there := o.Roster().User(line.UserID)
+		if !there {
+			user = plan.User{ID: line.UserID}
+		}
+		s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: line.Subject, UserID: line.UserID}, Who: user.Who(), Released: true}
+		seen.subjects = append(seen.subjects, s)
+		if err := ask(s, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetupWithManager has the reconciler look at an OrgUserRoleBinding when its manifest changes, and when anything changes
+// of somebody whom it names.
 func (r *OrgUserRoleBindingReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	find := finder{mgr.GetCache()}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguserrolebinding").
-		For(&v1alpha1.OrgUserRoleBinding{}, specChanges()).
-		Watches(&v1alpha1.OrgUser{}, bindingsNaming(find), comingsAndGoings()).
-		WatchesRawSource(changes(r.Connections, bindingsConcerned(find))).
+		Watches(&v1alpha1.OrgUserRoleBinding{}, r.bindingWakes()).
+		WatchesRawSource(filledBy(r.edge.bindings)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUserRoleBinding")}).
 		Complete(r)
 }

@@ -2,76 +2,109 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-const bindingCRD = "orguserrolebindings.openai.rollcall.dev"
-
-// finalize takes the role from those who have it from this binding, or lets them keep it, and then lets the
+// finalize waits until the role is taken from those who have it from this binding, or says why they keep it, and lets the
 // object go.
 func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
-	if waits, err := stillWaits(ctx, r.Live, binding); err != nil || !waits {
+	if waits, err := stillWaits(ctx, r.live, binding); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
 	before := binding.DeepCopy()
-	seen, made, end, err := r.leave(ctx, binding)
-	result := bindingOutcome(seen, made, err)
-	r.tell(binding, before, made.done)
-	if result.state == ready {
+	end, seen, v, err := r.leave(ctx, binding)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if end.reason != "" {
+		r.tell(binding)
 		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
 			return ctrl.Result{}, err
 		}
-		end.tell(ctx, r.Events, binding, "OrgUserRoleBinding")
+		r.forgetWritten(string(binding.UID))
+		end.tell(ctx, r.events, binding, "OrgUserRoleBinding")
 		return ctrl.Result{}, nil
 	}
-	if result.state != keep {
-		result.message = withRetain("taking the role away waits: "+result.message, "the assignments")
+	if v.Reason == v1alpha1.ReasonPaused {
+		v = verdict.WithRetain(v, "the assignments")
+	} else {
+		v = verdict.Unassigning(v)
 	}
-	setBindingStatus(binding, seen, nil, result)
+	setBindingStatus(binding, seen, v)
+	if wait := r.writesLater(before, binding, v); wait > 0 {
+		return ctrl.Result{RequeueAfter: min(wait, time.Second)}, nil
+	}
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	announceTurn(r.Events, binding, before.Status.Conditions, result)
-	return result.result, result.err
+	r.announce(binding, before.Status.Conditions, v)
+	return ctrl.Result{RequeueAfter: verdict.SecretPoll}, nil
 }
 
-// leave decides whether the assignments go with the object, and takes them away if so.
-func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (observedBinding, progress, farewell, error) {
-	var seen observedBinding
-	var made progress
+// leave decides whether the assignments go with the object. The farewell says how it ends; without one the verdict says
+// what it waits for.
+func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (farewell, seenBinding, verdict.Verdict, error) {
+	var seen seenBinding
+	var none verdict.Verdict
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
-		return seen, made, retainedAssignments("spec.deletionPolicy is Retain"), nil
+		return retainedAssignments("spec.deletionPolicy is Retain"), seen, none, nil
 	}
-	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
-		return seen, made, retainedAssignments(going.why).in(going), err
-	}
-	if paused(binding) {
-		return seen, made, farewell{}, isPaused()
-	}
-	conn, err := connect(ctx, r.Client, r.Connections, binding, binding.Status.Conditions, binding.Status.ObservedGeneration)
+	name := declared.OrganizationOf(binding)
+	look := r.cache.NewLook(r.live)
+	down, err := look.Teardown(ctx, binding.Namespace, declared.BindingCRD)
 	if err != nil {
-		return seen, made, farewell{}, err
+		return farewell{}, seen, none, err
 	}
-	if conn.observeOnly {
-		return seen, made, retainedAssignments("the Organization's mode is Observe"), nil
+	if down.Why != "" {
+		end := retainedAssignments(down.Why)
+		end.namespaceGoing = down.Namespace
+		return end, seen, none, nil
 	}
-	seen = observedBinding{conn: conn, role: plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}}
-	if seen.subjects, err = r.released(ctx, conn, binding, seen); err != nil {
-		return seen, made, farewell{}, err
+	org, err := look.Organization(ctx, name)
+	if err != nil {
+		return farewell{}, seen, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
 	}
-	if err := r.observeHoldings(ctx, seen); err != nil {
-		return seen, made, farewell{}, err
+	if org == nil || !org.DeletionTimestamp.IsZero() {
+		return retainedAssignments("Organization " + name.Name + " is gone or being deleted"), seen, none, nil
 	}
-	// The look at the surroundings comes last. Each call asks once more whether the binding still stands as it did.
-	if going, err := teardown(ctx, r.Live, binding, bindingCRD); err != nil || going.why != "" {
-		return observedBinding{}, made, retainedAssignments(going.why).in(going), err
+	if declared.Paused(binding) {
+		return farewell{}, seen, verdict.Paused(), nil
 	}
-	made, err = r.converge(ctx, binding, binding.DeepCopy(), seen)
-	return seen, made, farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, err
+	if org.Spec.Mode == v1alpha1.ModeObserve {
+		return retainedAssignments("the Organization's mode is Observe"), seen, none, nil
+	}
+	if len(r.cache.Lines(binding)) == 0 {
+		return farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, seen, none, nil
+	}
+	seen, v, err := r.observe(ctx, binding)
+	if err != nil || seen.org == nil {
+		return farewell{}, seen, v, err
+	}
+	var waits []plan.Key
+	for _, s := range seen.subjects {
+		if !s.Said.Forget {
+			waits = append(waits, plan.IDKey(s.UserID))
+		}
+	}
+	if len(waits) == 0 {
+		return farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, seen, none, nil
+	}
+	if o := r.organizations.Usable(name); o != nil {
+		o.Wake(organization.Edited, false, waits...)
+	}
+	if v.State == verdict.Ready {
+		v = verdict.AsItWas()
+	}
+	return farewell{}, seen, v, nil
 }
 
 func retainedAssignments(why string) farewell {

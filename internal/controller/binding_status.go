@@ -2,186 +2,131 @@ package controller
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"slices"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// bindingOutcome sums up what came of the subjects. What goes on by itself soonest names the state, and
-// only an error of one kind is returned: a transient one joined with a terminal one would count as terminal.
-func bindingOutcome(seen observedBinding, made progress, err error) outcome {
-	if err != nil {
-		return outcomeOf(err, "")
-	}
-	all := outcomeOf(nil, "every subject has the role")
-	if seen.conn != nil && seen.conn.observeOnly {
-		all = outcomeOf(observedOnly(made.left), "")
-	}
-	var lacking []string
-	for _, s := range seen.subjects {
-		if s.err == nil {
-			continue
-		}
-		o := outcomeOf(s.err, "")
-		if wait := o.result.RequeueAfter; wait > 0 && (all.result.RequeueAfter == 0 || wait < all.result.RequeueAfter) {
-			all.result.RequeueAfter = wait
-		}
-		if o.err != nil {
-			all.err = o.err
-		}
-		if urgency(o) > urgency(all) {
-			all.state, all.reason = o.state, o.reason
-		}
-		if o.message != "" && o.reason != v1alpha1.ReasonProgressing {
-			lacking = append(lacking, s.who+": "+o.message)
-		}
-	}
-	if all.err != nil {
-		all.result.RequeueAfter = 0 // the workqueue's backoff decides
-	}
-	if all.state != ready {
-		all.message = lackingMessage(seen, lacking)
-	}
-	return all
-}
-
-// lackingMessage words how far the binding has come and what each subject lacks. In a deletion no subject is to
-// have the role any more, so that none is counted.
-func lackingMessage(seen observedBinding, lacking []string) string {
-	var words []string
-	if has, named := assigned(seen); named > 0 {
-		words = append(words, fmt.Sprintf("%d/%d of the subjects have the role", has, named))
-	}
-	if len(lacking) > 0 {
-		words = append(words, firstOf(lacking, 3, "; "))
-	}
-	if len(words) == 0 {
-		return atWork
-	}
-	return strings.Join(words, "; ")
-}
-
-// urgency ranks outcomes: the highest among the subjects is the binding's.
-func urgency(o outcome) int {
-	switch {
-	case o.state == ready:
-		return 0
-	case o.state == keep:
-		return 1
-	case o.reason == v1alpha1.ReasonNotAMember:
-		return 2
-	case o.state == stalled:
-		return 3
-	}
-	return 4
-}
-
-// firstOf joins the first few words and says how many more there are.
-func firstOf(words []string, most int, separator string) string {
-	if len(words) <= most {
-		return strings.Join(words, separator)
-	}
-	return fmt.Sprintf("%s%sand %d more", strings.Join(words[:most], separator), separator, len(words)-most)
-}
-
-// assigned counts the subjects that have the role, of those that are named in the spec.
-func assigned(seen observedBinding) (has, named int) {
-	for _, s := range seen.subjects {
-		if s.released {
-			continue
-		}
-		named++
-		if s.err == nil && (s.holding == plan.Held || s.holding == plan.Inherited) {
-			has++
-		}
-	}
-	return has, named
-}
-
-// setBindingStatus writes down who has the role and what the reconcile came to. left are the steps that are
-// planned and not made.
-func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen observedBinding, left []plan.Step, o outcome) {
+// setBindingStatus writes down who has the role and what is said.
+func setBindingStatus(binding *v1alpha1.OrgUserRoleBinding, seen seenBinding, v verdict.Verdict) {
 	status := &binding.Status
-	if o.state != keep {
-		status.Plan = planLines(left)
+	if v.State != verdict.Keep {
+		status.Plan = verdict.PlanLines(seen.left)
 	}
-	if seen.role.ID != "" {
-		status.RoleID, status.RoleName = seen.role.ID, cut(seen.role.Name, 1000)
+	if seen.role.ID != "" && binding.DeletionTimestamp.IsZero() {
+		status.RoleID, status.RoleName = seen.role.ID, verdict.Cut(seen.role.Name, 1000)
 	}
-	if seen.subjects != nil || o.state == ready {
-		status.Subjects = lines(seen.subjects)
-		has, named := assigned(seen)
-		status.Assigned = fmt.Sprintf("%d/%d", has, named)
+	if seen.org != nil && (seen.subjects != nil || v.State == verdict.Ready) && seen.role.ID != "" {
+		status.Subjects = verdict.Lines(seen.org, seen.subjects, status.Subjects)
+		if status.Assigned == "" || !verdict.Unknown(seen.subjects) {
+			status.Assigned = verdict.Assigned(seen.subjects)
+		}
 	}
-	if o.state == keep {
+	if v.State == verdict.Keep {
 		return
 	}
 	status.ObservedGeneration = binding.Generation
-	setConditions(&status.Conditions, binding.Generation, o)
+	verdict.SetConditions(&status.Conditions, binding.Generation, v)
 }
 
-func lines(subjects []*subject) []v1alpha1.SubjectStatus {
-	var all []v1alpha1.SubjectStatus
-	for _, s := range subjects {
-		line := s.SubjectStatus
-		o := outcomeOf(s.err, "")
-		switch {
-		case s.err == nil && s.released && s.holding != plan.Held:
-			continue // nothing is left of it
-		case s.err == nil && s.holding == plan.Held && !s.released:
-			line.State = v1alpha1.SubjectAssigned
-		case s.err == nil && s.holding == plan.Inherited:
-			line.State = v1alpha1.SubjectInherited
-		case o.reason == v1alpha1.ReasonNotAMember:
-			line.State = v1alpha1.SubjectNotAMember
-		case o.state == stalled:
-			line.State, line.Message = v1alpha1.SubjectFailed, shortened(o.message)
-		default:
-			line.State = v1alpha1.SubjectPending
-			if o.reason == v1alpha1.ReasonRetrying {
-				line.Message = shortened(o.message)
-			}
-		}
-		all = append(all, line)
+const (
+	// linesGather is how long lines gather that are to be written down before anybody gets the role.
+	linesGather = time.Second
+	// statesGather is how long changes of lines gather that nothing waits for.
+	statesGather = 10 * time.Second
+)
+
+// writesLater says how long the write of the status has time, 0 for none: it is made at once when Ready turns; lines that
+// are to be written down gather for a second, and all else longer.
+func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, now, uid := r.written[string(after.UID)], time.Now(), string(after.UID)
+	wait := time.Duration(0)
+	switch {
+	case equality.Semantic.DeepEqual(before.Status, after.Status):
+		return 0
+	case v.State != verdict.Keep && turns(before, after):
+	case linesToWrite(before, after):
+		wait = linesGather - now.Sub(last.lines)
+	default:
+		wait = statesGather - now.Sub(last.any)
 	}
-	return all
+	if wait > 0 {
+		return wait
+	}
+	last.any = now
+	if linesToWrite(before, after) {
+		last.lines = now
+	}
+	r.written[uid] = last
+	return 0
 }
 
-// shortened fits a message into a subject's line.
-func shortened(message string) string { return cut(message, 1000) }
+func (r *OrgUserRoleBindingReconciler) forgetWritten(uid string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.written, uid)
+}
+
+// turns says whether the condition Ready turns, or speaks of another generation.
+func turns(before, after *v1alpha1.OrgUserRoleBinding) bool {
+	was, is := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionReady)
+	return was == nil || is == nil || was.Status != is.Status || was.Reason != is.Reason || before.Status.ObservedGeneration != after.Status.ObservedGeneration &&
+		is.Status == metav1.ConditionTrue
+}
+
+// linesToWrite says whether somebody is to be written down, or forgotten.
+func linesToWrite(before, after *v1alpha1.OrgUserRoleBinding) bool {
+	if before.Status.RoleID != after.Status.RoleID {
+		return true
+	}
+	known := map[string]bool{}
+	for _, line := range before.Status.Subjects {
+		known[line.UserID] = true
+	}
+	return slices.ContainsFunc(after.Status.Subjects, func(line v1alpha1.SubjectStatus) bool { return line.UserID != "" && !known[line.UserID] })
+}
 
 func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUserRoleBinding) error {
-	// The finalizer was patched on the way: only the status is to be compared and sent.
+	// The finalizer was patched on the way: only the status is to be compared and sent, and only if nobody changed the
+	// object since it was decided on.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()
-	return patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
-		return o.(*v1alpha1.OrgUserRoleBinding).Status //nolint:forcetypeassert // called with the two bindings above only
-	})
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.Status().Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
 // tell sends one event for the users who got the role and one for those who lost it.
-func (r *OrgUserRoleBindingReconciler) tell(binding, before *v1alpha1.OrgUserRoleBinding, done []plan.Step) {
-	drift := settled(before.Status.Conditions, before.Status.ObservedGeneration, binding.Generation)
-	for verb, words := range map[plan.Verb]struct{ reason, did, direction string }{
-		plan.Assign:   {v1alpha1.EventAssigned, "assigned", "to"},
-		plan.Unassign: {v1alpha1.EventUnassigned, "unassigned", "from"},
-	} {
+func (r *OrgUserRoleBindingReconciler) tell(binding *v1alpha1.OrgUserRoleBinding) {
+	made := r.edge.takeMade(binding.UID)
+	for _, verb := range []plan.Verb{plan.Assign, plan.Unassign} {
 		var users []string
-		for _, step := range done {
-			if step.Verb == verb {
-				users = append(users, step.Who)
+		role, drift := "", true
+		for _, m := range made {
+			if m.step.Verb == verb {
+				users = append(users, m.step.Who)
+				role, drift = m.step.Role.Name, drift && m.drift
 			}
 		}
 		if len(users) == 0 {
 			continue
 		}
-		if drift && verb == plan.Assign {
-			words.reason = v1alpha1.EventDriftCorrected
+		reason, words := v1alpha1.EventAssigned, "assigned role %s to %s"
+		if verb == plan.Unassign {
+			reason, words = v1alpha1.EventUnassigned, "unassigned role %s from %s"
+		} else if drift {
+			reason = v1alpha1.EventDriftCorrected
 		}
-		r.Events.Eventf(binding, nil, "Normal", words.reason, string(verb), "%s role %s %s %s",
-			words.did, done[0].Role.Name, words.direction, firstOf(users, 10, ", "))
+		r.events.Eventf(binding, nil, "Normal", reason, string(verb), words, role, verdict.FirstOf(users, 10, ", "))
 	}
 }

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,12 +15,6 @@ import (
 type farewell struct {
 	reason, message string
 	namespaceGoing  bool
-}
-
-// in notes the surroundings.
-func (f farewell) in(s surroundings) farewell {
-	f.namespaceGoing = s.namespace
-	return f
 }
 
 // tell logs the farewell and sends it as an event. In a namespace that is going no event can be made, so it
@@ -38,9 +31,4 @@ func (f farewell) tell(ctx context.Context, recorder events.EventRecorder, objec
 	}
 	// The object is named as related: events that differ in their note only would be counted as one.
 	recorder.Eventf(namespace, object, "Normal", f.reason, "Finalize", "%s", fmt.Sprintf("%s %s: %s", kind, object.GetName(), f.message))
-}
-
-// withRetain adds to what a deletion waits for how to let the object go without it. stays is what stays then.
-func withRetain(waitsFor, stays string) string {
-	return strings.TrimSuffix(waitsFor, ".") + ". To let the object go and leave " + stays + ", set spec.deletionPolicy to Retain"
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
 // The metrics of the state. Those of the calls to the API are in internal/openai. No label has an email or a
@@ -33,7 +34,11 @@ var (
 	undeclaredRoles = describeOrganizations("rollcall_undeclared_role_assignments",
 		"Role assignments that no OrgUserRoleBinding declares; absent with spec.undeclared.roleAssignments Ignore.")
 	heldRemovals = describeOrganizations("rollcall_held_removals",
-		"Removals of users, and changes that take the role owner away, that spec.guard holds.")
+		"Removals of users, and changes that take the role owner away, that wait though they are due, as those that spec.guard holds.")
+	leavingUsers = describeOrganizations("rollcall_leaving_users",
+		"Users whose OrgUser was deleted and who are to be removed: status.leaving.")
+	learntRate = describeOrganizations("rollcall_api_learnt_requests_per_minute",
+		"Requests a minute that rollcall keeps to for a call, since the API took no more of them; absent where that is spec.requestsPerMinute.", "call")
 	changesMade = describeOrganizations("rollcall_changes_total",
 		"Changes made in the organization by verb: Update, Remove, Assign or Unassign.", "verb")
 	objects = prometheus.NewDesc("rollcall_objects",
@@ -53,20 +58,21 @@ const scrapeTimeout = 10 * time.Second
 // not there any more has no series, and nothing needs to be set when something changes. Only the manager that
 // acts gives them, so that sums over replicas count once.
 type stateMetrics struct {
-	reader      client.Reader
-	connections *Connections
-	elected     <-chan struct{}
+	reader        client.Reader
+	organizations *organization.Organizations
+	reconciler    *OrganizationReconciler
+	elected       <-chan struct{}
 }
 
-func newStateMetrics(mgr ctrl.Manager, connections *Connections) *stateMetrics {
-	return &stateMetrics{reader: mgr.GetCache(), connections: connections, elected: mgr.Elected()}
+func newStateMetrics(mgr ctrl.Manager, organizations *organization.Organizations, reconciler *OrganizationReconciler) *stateMetrics {
+	return &stateMetrics{reader: mgr.GetCache(), organizations: organizations, reconciler: reconciler, elected: mgr.Elected()}
 }
 
 // Describe implements prometheus.Collector.
 func (m *stateMetrics) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		rosterAge, resyncInterval, rosterUsers, serviceAccounts, scimManaged, declaredUsers, undeclaredUsers,
-		undeclaredRoles, heldRemovals, changesMade, objects,
+		undeclaredRoles, heldRemovals, leavingUsers, learntRate, changesMade, objects,
 	} {
 		descriptions <- d
 	}
@@ -102,26 +108,36 @@ func (m *stateMetrics) organization(metrics chan<- prometheus.Metric, org *v1alp
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{name.String()}, labels...)...)
 	}
-	view := m.connections.view(name)
+	view := m.organizations.View(name)
 	// The API server's clock, which dates objects, may be ahead.
-	gauge(rosterAge, max(0, m.connections.now().Sub(lastRead(org, view.readAt)).Seconds()))
+	gauge(rosterAge, max(0, time.Since(lastRead(org, view.ReadAt)).Seconds()))
 	gauge(resyncInterval, org.Spec.ResyncInterval.Seconds())
 	gauge(declaredUsers, float64(users.declared))
-	gauge(heldRemovals, float64(users.held+view.heldUndeclared))
+	held := users.held + m.reconciler.heldUndeclared(name)
+	for _, line := range org.Status.Leaving {
+		if line.Held != "" {
+			held++
+		}
+	}
+	gauge(heldRemovals, float64(held))
+	gauge(leavingUsers, float64(len(org.Status.Leaving)))
+	for endpoint, perMinute := range view.Learnt {
+		gauge(learntRate, perMinute, string(endpoint))
+	}
 	if n := org.Status.UndeclaredUsers; n != nil {
 		gauge(undeclaredUsers, float64(*n))
 	}
 	if n := org.Status.UndeclaredRoleAssignments; n != nil {
 		gauge(undeclaredRoles, float64(*n))
 	}
-	if !view.readAt.IsZero() {
-		gauge(rosterUsers, float64(view.counts.Owners), "owner")
-		gauge(rosterUsers, float64(view.counts.Readers), "reader")
-		gauge(rosterUsers, float64(view.counts.Total-view.counts.Owners-view.counts.Readers), "other")
-		gauge(serviceAccounts, float64(view.counts.ServiceAccounts))
-		gauge(scimManaged, float64(view.counts.SCIMManaged))
+	if !view.ReadAt.IsZero() {
+		gauge(rosterUsers, float64(view.Counts.Owners), "owner")
+		gauge(rosterUsers, float64(view.Counts.Readers), "reader")
+		gauge(rosterUsers, float64(view.Counts.Total-view.Counts.Owners-view.Counts.Readers), "other")
+		gauge(serviceAccounts, float64(view.Counts.ServiceAccounts))
+		gauge(scimManaged, float64(view.Counts.SCIMManaged))
 	}
-	for verb, count := range view.made {
+	for verb, count := range view.Made {
 		metrics <- prometheus.MustNewConstMetric(changesMade, prometheus.CounterValue, float64(count), name.String(), string(verb))
 	}
 }

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,8 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/plan"
-	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/declared"
 )
 
 // unknown is the condition and the reason of an object that was not looked at yet.
@@ -34,7 +32,7 @@ func (m *stateMetrics) look(ctx context.Context) (counted, []v1alpha1.Organizati
 	}
 	for i := range users.Items {
 		user := &users.Items[i]
-		name := organizationOf(user)
+		name := declared.OrganizationOf(user)
 		reason := seen.add("OrgUser", labelOf(name, exists), user.Status.Conditions)
 		counts := seen.of[name]
 		counts.declared++
@@ -44,7 +42,7 @@ func (m *stateMetrics) look(ctx context.Context) (counted, []v1alpha1.Organizati
 		seen.of[name] = counts
 	}
 	for i := range bindings.Items {
-		seen.add("OrgUserRoleBinding", labelOf(organizationOf(&bindings.Items[i]), exists), bindings.Items[i].Status.Conditions)
+		seen.add("OrgUserRoleBinding", labelOf(declared.OrganizationOf(&bindings.Items[i]), exists), bindings.Items[i].Status.Conditions)
 	}
 	return seen, organizations.Items, nil
 }
@@ -68,31 +66,4 @@ func (c counted) add(kind, organization string, conditions []metav1.Condition) s
 	}
 	c.objects[series]++
 	return series.reason
-}
-
-// view is what the Connections know of one Organization object.
-type view struct {
-	// readAt is zero while this manager has not read the organization.
-	readAt         time.Time
-	counts         roster.Counts
-	made           map[plan.Verb]int
-	heldUndeclared int
-}
-
-func (c *Connections) view(object types.NamespacedName) view {
-	c.mu.Lock()
-	conn, book := c.byObject[object], c.ledgers[object]
-	var known *roster.Roster
-	if conn != nil {
-		known = conn.roster // conn itself changes under the lock only
-	}
-	c.mu.Unlock()
-	v := view{}
-	if known != nil {
-		v.readAt, v.counts = known.ReadAt(), known.Counts()
-	}
-	if book != nil {
-		v.made, v.heldUndeclared = book.read()
-	}
-	return v
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
 const manyUsers = 10000
@@ -86,7 +87,9 @@ func manyObjects(t *testing.T) cache.Cache {
 func TestAScrapeOfTenThousandObjectsIsQuick(t *testing.T) {
 	elected := make(chan struct{})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&stateMetrics{reader: manyObjects(t), connections: NewConnections(time.Now), elected: elected})
+	registry.MustRegister(&stateMetrics{
+		reader: manyObjects(t), organizations: organization.New(organization.Options{Now: time.Now}), reconciler: &OrganizationReconciler{}, elected: elected,
+	})
 	scrape := func() map[string]float64 {
 		values := map[string]float64{}
 		families, err := registry.Gather()

@@ -2,115 +2,200 @@ package controller
 
 import (
 	"context"
-	"math/rand/v2"
+	"fmt"
+	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrganizationReconciler keeps the way to each organization open and its roster fresh.
+// OrganizationReconciler gives each organization the key that its Secret holds, ends leavers, and writes down what is
+// known. It changes nothing in an organization.
 type OrganizationReconciler struct {
-	client.Client
-	// Live reads past the cache: Secrets are never cached.
-	Live        client.Reader
-	Connections *Connections
-	Metrics     *openai.Metrics
-	// AllowInsecureBaseURL permits http to hosts other than loopback.
-	AllowInsecureBaseURL bool
-	Events               events.EventRecorder
-}
+	shared
+	api   *openai.Metrics
+	looks *organization.Metrics
+	// allowInsecureBaseURL permits http to hosts other than loopback.
+	allowInsecureBaseURL bool
 
-func (r *OrganizationReconciler) gate() gate { return gate{r.Client, r.Live, r.Connections, r.Events} }
+	mu sync.Mutex
+	// counted is when an object's counts were written last; held is how many undeclared removals its guard holds.
+	counted map[types.NamespacedName]time.Time
+	held    map[types.NamespacedName]int
+}
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 
-// Reconcile reads the Secret and, when that is due, the organization.
+// Reconcile reads the Secret, and writes down what is known of the organization.
 func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.edge.orgs.begun(request.NamespacedName)
 	org := &v1alpha1.Organization{}
 	if err := r.Get(ctx, request.NamespacedName, org); apierrors.IsNotFound(err) || err == nil && !org.DeletionTimestamp.IsZero() {
-		r.Connections.Forget(request.NamespacedName)
-		r.Metrics.DeleteOrganization(request.String())
+		r.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	} else if err != nil {
 		return ctrl.Result{}, err
 	}
-	before := org.DeepCopy()
-
-	reading, err := r.observe(ctx, org)
+	r.organizations.Noted(request.NamespacedName, organization.PairOf(org))
+	again, own, err := r.connect(ctx, org)
 	if err != nil {
-		err = r.suspend(org, err)
-	} else {
-		err = r.tidy(ctx, org, &reading)
-	}
-	result := outcomeOf(err, "the organization was read whole")
-	if wait := result.result.RequeueAfter; result.err == nil && reading.conn != nil && (wait == 0 || wait > reading.wait) {
-		result.result.RequeueAfter = reading.wait
-	}
-	if err := r.setStatus(ctx, org, reading, result); err != nil {
 		return ctrl.Result{}, err
 	}
-	err = r.patchStatus(ctx, before, org)
-	if err == nil {
-		r.announce(org, before, result)
+	leavers, ended, err := r.leavers(ctx, org)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	if err == nil && len(before.Status.Conditions) == 0 {
-		r.Connections.Announce(request.NamespacedName)
+	found, err := r.undeclared(ctx, org)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	return result.result, firstError(err, result.err)
+	v := own
+	if v.State == verdict.Ready {
+		v = verdict.Worst(append([]verdict.Verdict{own, found.shared}, append(leavers.verdicts, found.verdict)...)...)
+	}
+	wait, err := r.write(ctx, org, v, leavers, ended, found)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: soonest(again, wait)}, nil
 }
 
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+func (r *OrganizationReconciler) forget(name types.NamespacedName) {
+	r.organizations.Forget(name)
+	r.api.DeleteOrganization(name.String())
+	r.looks.DeleteOrganization(name.String())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.counted, name)
+	delete(r.held, name)
+}
+
+// maxSyncRequest is as much of a request's value as the status repeats.
+const maxSyncRequest = 250
+
+// connect gives the organization what the Secret holds now, and says how far its key is.
+func (r *OrganizationReconciler) connect(ctx context.Context, org *v1alpha1.Organization) (time.Duration, verdict.Verdict, error) {
+	name := client.ObjectKeyFromObject(org)
+	if declared.Paused(org) {
+		r.organizations.Suspend(name)
+		return 0, verdict.Paused(), nil
+	}
+	credential, v, err := r.credential(ctx, org)
+	if err != nil {
+		return 0, v, err
+	}
+	if v.State != verdict.Ready {
+		r.organizations.Suspend(name)
+		return verdict.SecretPoll, v, nil
+	}
+	terms := organization.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
+	if err := r.organizations.Connect(name, credential, terms, organization.PairOf(org)); err != nil {
+		return verdict.SecretPoll, verdict.SecretInvalid(org, err.Error()), nil
+	}
+	if requested := requestOf(org); requested != org.Status.LastHandledSyncRequest {
+		if o := r.organizations.Usable(name); o != nil {
+			o.Ask(name, requested)
 		}
 	}
-	return nil
+	again, v := r.keyVerdict(org, r.organizations.View(name))
+	return again, v, nil
 }
 
-// SetupWithManager has the reconciler look at an Organization when its spec changes, when a whole reading is
-// asked for, when the API refused its key, and when the number of its OrgUsers or of its owners changes.
+func requestOf(org *v1alpha1.Organization) string {
+	return verdict.Cut(org.Annotations[v1alpha1.SyncRequestedAtAnnotation], maxSyncRequest)
+}
+
+// keyVerdict says how far the key of an Organization is.
+func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
+	switch view.State {
+	case organization.KeyRefused:
+		return verdict.SecretPoll, verdict.KeyRefused(org, describeAPI(view.Err))
+	case organization.OtherOrganization:
+		return verdict.SecretPoll, verdict.OtherOrganization(org, view.Pair.Address, view.Pair.ID)
+	case organization.Failed:
+		if openai.IsRejected(view.Err) || openai.IsUnauthorized(view.Err) {
+			return 0, verdict.ReadingRejected(org, describeAPI(view.Err))
+		}
+		return 0, verdict.Retrying(describeAPI(view.Err))
+	case organization.Proven:
+		if err := view.ReadErr; err != nil {
+			if openai.IsRejected(err) || openai.IsUnauthorized(err) {
+				return 0, verdict.ReadingRejected(org, describeAPI(err))
+			}
+			if !openai.IsRateLimited(err) {
+				return 0, verdict.Retrying(describeAPI(err))
+			}
+		}
+		return 0, verdict.WasRead()
+	}
+	return 0, verdict.AsItWas()
+}
+
+func describeAPI(err error) string {
+	if err == nil {
+		return "no answer"
+	}
+	if apiError, ok := openai.AsError(err); ok {
+		return apiError.StableMessage()
+	}
+	return err.Error()
+}
+
+// baseURLKey is the key of the Secret that replaces the API's address. It lives in the Secret because whoever can redirect
+// the admin key may as well read it.
+const baseURLKey = "base-url"
+
+// credential reads the Secret that the Organization names, live: a cache would need the right to read every Secret of the
+// cluster.
+func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.Organization) (organization.Credential, verdict.Verdict, error) {
+	var none organization.Credential
+	ref := org.Spec.AdminKeySecretRef
+	secret := &corev1.Secret{}
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: org.Namespace, Name: ref.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return none, verdict.SecretNotFound(org), nil
+	case apierrors.IsForbidden(err):
+		return none, verdict.SecretForbidden(org), nil
+	case err != nil:
+		return none, verdict.Verdict{}, fmt.Errorf("get Secret %s: %w", ref.Name, err)
+	}
+	key := string(secret.Data[ref.Key])
+	credential := organization.NewCredential(key, string(secret.Data[baseURLKey]), r.allowInsecureBaseURL)
+	if credential.Empty() {
+		return none, verdict.SecretWithoutKey(org, secret), nil
+	}
+	return credential, verdict.Verdict{}, nil
+}
+
+// SetupWithManager has the reconciler look at an Organization when its manifest changes, when a whole reading is asked
+// for or ended, and when anything changes of a leaver.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	askedOrChanged := predicate.Or[client.Object](predicate.GenerationChangedPredicate{},
-		annotationChanges(v1alpha1.SyncRequestedAtAnnotation, v1alpha1.PausedAnnotation))
+	r.counted, r.held = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]int{}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").
-		For(&v1alpha1.Organization{}, builder.WithPredicates(askedOrChanged)).
-		Watches(&v1alpha1.OrgUser{}, handler.Funcs{
-			CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-				q.AddAfter(reconcile.Request{NamespacedName: organizationOf(e.Object)}, countDelay)
-			},
-			DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-				q.AddAfter(reconcile.Request{NamespacedName: organizationOf(e.Object)}, countDelay)
-			},
-		}).
-		WatchesRawSource(source.Func(func(_ context.Context, q queue) error {
-			r.Connections.OnLook(func(object types.NamespacedName, after time.Duration) {
-				q.AddAfter(reconcile.Request{NamespacedName: object}, after)
-			})
-			return nil
-		})).
+		Watches(&v1alpha1.Organization{}, r.organizationWakes()).
+		WatchesRawSource(filledBy(r.edge.orgs)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "Organization")}).
 		Complete(r)
-}
-
-// jittered spreads an interval by 10% either way, so that organizations are not all read at once.
-func jittered(interval time.Duration) time.Duration {
-	return interval + time.Duration((rand.Float64()*0.2-0.1)*float64(interval)) //nolint:gosec // nothing depends on its being secret
 }

@@ -3,73 +3,210 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
+// undeclaredSeen is what is said of what no object declares.
+type undeclaredSeen struct {
+	known           bool
+	found           organization.Undeclared
+	shared, verdict verdict.Verdict
+	fact            plan.Fact
+}
+
+// undeclared says what the last whole reading found that no object declares, and what stands against taking it.
+func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.Organization) (undeclaredSeen, error) {
+	var seen undeclaredSeen
+	name := client.ObjectKeyFromObject(org)
+	o := r.organizations.Usable(name)
+	if o == nil {
+		return seen, nil
+	}
+	var err error
+	if seen.found, err = o.Undeclared(ctx); err != nil {
+		return seen, err
+	}
+	seen.known = true
+	takes := org.Spec.Undeclared.Users == v1alpha1.UndeclaredUsersRemove || org.Spec.Undeclared.RoleAssignments == v1alpha1.UndeclaredRolesUnassign
+	if others := slices.DeleteFunc(o.Objects(ctx), func(n types.NamespacedName) bool { return n == name }); takes && len(others) > 0 {
+		names := make([]string, len(others))
+		for i, other := range others {
+			names[i] = other.String()
+		}
+		seen.shared = verdict.SharedOrganization(names)
+	}
+	held := 0
+	for _, due := range seen.found.Left {
+		if due.Wait.Kind == plan.Guarded {
+			held++
+			seen.fact = due.Wait
+			seen.verdict = verdict.OrgUser(due.Wait, due.Step.Who, org, []plan.Step{due.Step})
+		}
+	}
+	r.mu.Lock()
+	r.held[name] = held
+	r.mu.Unlock()
+	return seen, nil
+}
+
+// heldUndeclared is how many removals of undeclared users the guard of an object holds.
+func (r *OrganizationReconciler) heldUndeclared(name types.NamespacedName) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held[name]
+}
+
+// countsGather is how long counts gather between two writes.
+const countsGather = 3 * time.Second
+
+// write writes down what is known, at most every few seconds where only counts differ. It says how long what is not
+// written yet has time.
+func (r *OrganizationReconciler) write(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, ended []endedLeaver, found undeclaredSeen) (time.Duration, error) {
+	name := client.ObjectKeyFromObject(org)
+	now := time.Now()
+	after := org.DeepCopy()
+	r.setStatus(ctx, after, v, found)
+	leavers.set(after, ended)
+	correctWindow(after, now)
+	if equality.Semantic.DeepEqual(org.Status, after.Status) {
+		return 0, nil
+	}
+	if onlyCounts(org, after) {
+		r.mu.Lock()
+		wait := countsGather - now.Sub(r.counted[name])
+		r.mu.Unlock()
+		if wait > 0 {
+			return wait, nil
+		}
+	}
+	r.mu.Lock()
+	r.counted[name] = now
+	r.mu.Unlock()
+	before := org.DeepCopy()
+	err := r.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
+		if org.UID != before.UID {
+			return fmt.Errorf("Organization %s is another one by now", org.Name)
+		}
+		if org.Generation == before.Generation {
+			r.setStatus(ctx, org, v, found)
+		}
+		leavers.set(org, ended)
+		correctWindow(org, now)
+		return nil
+	})
+	if client.IgnoreNotFound(err) != nil {
+		return 0, err
+	}
+	if err == nil {
+		r.announceOrganization(after, before, v, leavers, found, ended)
+	}
+	return 0, nil
+}
+
+// onlyCounts says whether nothing but counts and times differ, which have time.
+func onlyCounts(before, after *v1alpha1.Organization) bool {
+	b, a := before.Status.DeepCopy(), after.Status.DeepCopy()
+	for _, s := range []*v1alpha1.OrganizationStatus{b, a} {
+		s.Users, s.DeclaredUsers, s.UndeclaredUsers, s.UndeclaredRoleAssignments, s.Plan = nil, nil, nil, nil, nil
+	}
+	return equality.Semantic.DeepEqual(b, a)
+}
+
 // setStatus writes down the organization as it is known now.
-func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, reading reading, o outcome) error {
-	if o.state == keep {
-		return nil
-	}
+func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, found undeclaredSeen) {
 	status := &org.Status
-	status.ObservedGeneration = org.Generation
-	setConditions(&status.Conditions, org.Generation, o)
-	declared, err := finder{r.Client}.orgUsers(ctx, org.Namespace, byOrganization, org.Name)
-	if err != nil {
-		return err
+	if v.State != verdict.Keep {
+		status.ObservedGeneration = org.Generation
+		verdict.SetConditions(&status.Conditions, org.Generation, v)
 	}
-	status.DeclaredUsers = new(int32(len(declared))) //nolint:gosec // etcd holds fewer
-	if reading.conn == nil {
-		return nil
+	name := client.ObjectKeyFromObject(org)
+	if users, err := r.cache.OrgUsers(ctx, name); err == nil {
+		status.DeclaredUsers = new(int32(len(users))) //nolint:gosec // etcd holds fewer
 	}
-	status.LastHandledSyncRequest = reading.handled
-	if id := reading.conn.organizationID; id != "" {
-		status.OrganizationID = id
+	view := r.organizations.View(name)
+	if view.State != organization.Proven || view.ReadAt.IsZero() {
+		return
 	}
-	setUndeclared(org, reading.undeclared)
-	counts := reading.conn.roster.Counts()
+	if view.Handled != "" {
+		status.LastHandledSyncRequest = view.Handled
+	}
+	if shown(view.Pair.ID) {
+		status.OrganizationID, status.BaseURL = view.Pair.ID, view.Pair.Address
+	}
+	if found.known {
+		setUndeclared(org, found.found)
+	}
+	counts := view.Counts
 	status.Users = &v1alpha1.UserCounts{
 		Total: int32(counts.Total), Owners: int32(counts.Owners), Readers: int32(counts.Readers), //nolint:gosec // people
 		ServiceAccounts: int32(counts.ServiceAccounts), ScimManaged: int32(counts.SCIMManaged), //nolint:gosec // people
 	}
 	// The API server keeps whole seconds; more would differ from what it gives back, and be written again.
-	status.LastSyncTime = new((&metav1.Time{Time: reading.conn.roster.ReadAt()}).Rfc3339Copy())
-	return nil
+	status.LastSyncTime = new((&metav1.Time{Time: view.ReadAt}).Rfc3339Copy())
 }
 
-func setUndeclared(org *v1alpha1.Organization, found *undeclared) {
-	if found == nil {
-		return
-	}
+// shown says whether the ID is one that the API gave.
+func shown(id string) bool { return organization.IsGiven(id) }
+
+func setUndeclared(org *v1alpha1.Organization, found organization.Undeclared) {
 	status := &org.Status
 	status.UndeclaredUsers, status.UndeclaredRoleAssignments = nil, nil
 	if org.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersIgnore {
-		status.UndeclaredUsers = new(int32(len(found.users))) //nolint:gosec // people
+		status.UndeclaredUsers = new(int32(found.Users)) //nolint:gosec // people
 	}
 	if org.Spec.Undeclared.RoleAssignments != v1alpha1.UndeclaredRolesIgnore {
-		status.UndeclaredRoleAssignments = new(int32(len(found.roles))) //nolint:gosec // people
+		status.UndeclaredRoleAssignments = new(int32(found.Roles)) //nolint:gosec // people
 	}
-	status.Plan = planLines(found.left)
+	var steps []plan.Step
+	for _, due := range found.Left {
+		steps = append(steps, due.Step)
+	}
+	status.Plan = verdict.PlanLines(steps)
 }
 
-func (r *OrganizationReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.Organization) error {
-	return patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
-		return o.(*v1alpha1.Organization).Status //nolint:forcetypeassert // called with the two Organizations above only
-	})
+// correctWindow has a window begin now that begins in the future, as the clock of a leader before had it.
+func correctWindow(org *v1alpha1.Organization, now time.Time) {
+	if removals := org.Status.Removals; removals != nil && removals.WindowStart.After(now.Add(time.Minute)) {
+		removals.WindowStart = metav1.NewTime(now).Rfc3339Copy()
+	}
 }
 
-// announce tells also of the first reading, so that a healthy organization's events are not empty.
-func (r *OrganizationReconciler) announce(org, before *v1alpha1.Organization, o outcome) {
-	if users := org.Status.Users; o.state == ready && users != nil {
-		o.message = fmt.Sprintf("%s: %d users, %d of them owners", o.message, users.Total, users.Owners)
+func patchOrganization(ctx context.Context, writer client.SubResourceWriter, before, after *v1alpha1.Organization) (bool, error) {
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return false, nil
 	}
-	if o.state == ready && len(before.Status.Conditions) == 0 {
-		r.Events.Eventf(org, nil, "Normal", o.reason, "Reconcile", "%s", o.message)
+	return true, writer.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// announceOrganization tells of turns, also of the first reading, so that a healthy organization's events are not empty.
+func (r *OrganizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
+	if users := org.Status.Users; v.State == verdict.Ready && users != nil {
+		v.Message = fmt.Sprintf("%s: %d users, %d of them owners", v.Message, users.Total, users.Owners)
+	}
+	for _, end := range ended {
+		if end.note != "" {
+			r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
+		}
+	}
+	if v.State == verdict.Ready && len(before.Status.Conditions) == 0 {
+		r.events.Eventf(org, nil, "Normal", v.Reason, "Reconcile", "%s", v.Message)
 		return
 	}
-	announceTurn(r.Events, org, before.Status.Conditions, o)
+	r.announce(org, before.Status.Conditions, v)
+	fact := found.fact
+	if leavers.fact.Kind == plan.Guarded {
+		fact = leavers.fact
+	}
+	announceHeld(r.events, org, before.Status.Conditions, v, fact, org)
 }

@@ -2,34 +2,48 @@ package controller
 
 import (
 	"context"
+	"time"
 
-	"k8s.io/client-go/tools/events"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrgUserReconciler keeps one member of the organization as their OrgUser declares them.
+// OrgUserReconciler writes down for one OrgUser whom it stands for and what is said of it. It changes nothing in an
+// organization.
 type OrgUserReconciler struct {
-	client.Client
-	// Live reads past the cache.
-	Live        client.Reader
-	Connections *Connections
-	Events      events.EventRecorder
+	shared
 }
-
-func (r *OrgUserReconciler) gate() gate { return gate{r.Client, r.Live, r.Connections, r.Events} }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orgusers/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=orgusers.openai.rollcall.dev;orguserrolebindings.openai.rollcall.dev,verbs=get
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=organizations.openai.rollcall.dev;orgusers.openai.rollcall.dev;orguserrolebindings.openai.rollcall.dev,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile observes the member, plans, applies and writes down what came of it.
+// seenUser is what is known of whom an OrgUser declares.
+type seenUser struct {
+	// user is the member, with an ID if there is one.
+	user openai.User
+	// acts: the object acts for the member, and is to write down that it does.
+	acts, takesOver bool
+	fact            plan.Fact
+	steps           []plan.Step
+	// again is when it is looked at again, though nothing wakes it.
+	again time.Duration
+}
+
+// Reconcile says of the OrgUser what the plan says of it.
 func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.edge.orgUsers.begun(request.NamespacedName)
 	user := &v1alpha1.OrgUser{}
 	if err := r.Get(ctx, request.NamespacedName, user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -38,32 +52,99 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return r.finalize(ctx, user)
 	}
 	before := user.DeepCopy()
-
-	var made progress
-	member, err := r.observe(ctx, user)
-	if err == nil {
-		member, made, err = r.converge(ctx, user, member)
+	org, seen, v, err := r.observe(ctx, user)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-
-	result := outcomeOf(err, "the organization has this user as declared")
-	setOrgUserStatus(user, member, made.left, result)
+	if seen.acts {
+		if err := ensureFinalizer(ctx, r.Client, user); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	setOrgUserStatus(user, seen, v)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(user, before, made.done)
-	announceTurn(r.Events, user, before.Status.Conditions, result)
-	return result.result, result.err
+	r.announce(user, before.Status.Conditions, v)
+	announceHeld(r.events, user, before.Status.Conditions, v, seen.fact, org)
+	return ctrl.Result{RequeueAfter: seen.again}, nil
 }
 
-// SetupWithManager has the reconciler look at an OrgUser when its spec changes, when its member changes in
-// the organization, and when another OrgUser of the same person comes or goes.
+// observe finds whom the OrgUser stands for, and what is to be said of it.
+func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (*v1alpha1.Organization, seenUser, verdict.Verdict, error) {
+	var seen seenUser
+	if declared.Paused(user) {
+		return nil, seen, verdict.Paused(), nil
+	}
+	org, o, v, err := r.organizationOf(ctx, user)
+	if err != nil || o == nil {
+		return org, seen, v, err
+	}
+	standing := declared.ClaimOf(user, nil).Standing(o.Roster())
+	if !standing.Resolved() {
+		seen.fact = standing.Fact
+		if seen.fact.Kind == plan.Unknown {
+			keys := declared.KeysOf(user)
+			seen.fact = o.LookFact(keys[0])
+			o.Wake(organization.Edited, false, keys...)
+		}
+		return org, seen, verdict.OrgUser(seen.fact, who(user), org, nil), nil
+	}
+	d, err := o.Decide(ctx, standing.User.ID)
+	if err != nil {
+		return org, seen, v, err
+	}
+	seen.user, _ = o.Roster().Get(standing.User.ID)
+	seen.fact = d.Claims[string(user.UID)].Fact
+	for _, due := range d.Steps {
+		for _, uid := range due.For {
+			if uid == string(user.UID) {
+				seen.steps = append(seen.steps, due.Step)
+			}
+		}
+	}
+	seen.acts = d.Acts == string(user.UID) && seen.fact.Kind != plan.Observed && seen.fact.Kind != plan.Unknown
+	seen.takesOver = seen.acts && d.TakesOver
+	switch {
+	case seen.fact.Kind == plan.NotWritten && len(seen.steps) == 0:
+		seen.fact = plan.Fact{} // it is written down with what is said now
+	case seen.fact.Kind == plan.Pending:
+		return org, seen, r.pending(o, &seen), nil
+	}
+	return org, seen, verdict.OrgUser(seen.fact, who(user), org, seen.steps), nil
+}
+
+// patience is how long a change waits for its turn before that is said.
+const patience = 10 * time.Second
+
+// pending says of an object whose change waits for its turn that it does, once it has waited long.
+func (r *OrgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
+	since, waits := o.WaitsSince(plan.IDKey(seen.user.ID))
+	if waits && time.Since(since) >= patience {
+		return verdict.AwaitsTurn()
+	}
+	seen.again = patience + time.Second
+	return verdict.AsItWas()
+}
+
+// who names the person as the manifest does.
+func who(user *v1alpha1.OrgUser) string {
+	if user.Spec.Email != "" {
+		return user.Spec.Email
+	}
+	return user.Spec.UserID
+}
+
+// SetupWithManager has the reconciler look at an OrgUser when its manifest changes, and when anything changes of the
+// person.
 func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	find := finder{mgr.GetCache()}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguser").
-		For(&v1alpha1.OrgUser{}, specChanges()).
-		Watches(&v1alpha1.OrgUser{}, rivalsOf(r.Connections, find), comingsAndGoings()).
-		WatchesRawSource(changes(r.Connections, orgUsersConcerned(find))).
+		Watches(&v1alpha1.OrgUser{}, r.orgUserWakes()).
+		WatchesRawSource(filledBy(r.edge.orgUsers)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
 		Complete(r)
 }
+
+// named is the key of an object.
+func named(object client.Object) types.NamespacedName { return client.ObjectKeyFromObject(object) }

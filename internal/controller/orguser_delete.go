@@ -2,145 +2,212 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
-	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-const orgUserCRD = "orgusers.openai.rollcall.dev"
-
-// finalize removes the person or lets them stay, and then lets the object go.
+// finalize writes down that the person is to leave, or why they stay, and lets the object go: the same name can be
+// created again at once.
 func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
-	if waits, err := stillWaits(ctx, r.Live, user); err != nil || !waits {
+	if waits, err := stillWaits(ctx, r.live, user); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
 	before := user.DeepCopy()
-	end, err := r.leave(ctx, user)
-	if err == nil {
+	end, v, err := r.leave(ctx, user)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if end.reason != "" {
 		if err := dropFinalizer(ctx, r.Client, user); err != nil {
 			return ctrl.Result{}, err
 		}
-		end.tell(ctx, r.Events, user, "OrgUser")
+		end.tell(ctx, r.events, user, "OrgUser")
 		return ctrl.Result{}, nil
 	}
-	result := outcomeOf(err, "")
-	var left []plan.Step
-	if result.reason == v1alpha1.ReasonHeld {
-		left = plan.Removal(plan.ObservedUser{ID: user.Status.UserID, Email: user.Status.Email})
+	if v.Reason != v1alpha1.ReasonPaused {
+		v = verdict.RemovalWaits(v, who(user))
+	} else {
+		v = verdict.WithRetain(v, "the person in the organization")
 	}
-	if result.reason != v1alpha1.ReasonHeld {
-		result.message = fmt.Sprintf("the removal of %s waits: %s", who(user), result.message)
-	}
-	result.message = withRetain(result.message, "the person in the organization")
-	setOrgUserStatus(user, member{}, left, result)
+	setOrgUserStatus(user, seenUser{}, v)
 	if err := r.patchStatus(ctx, before, user); err != nil {
 		return ctrl.Result{}, err
 	}
-	announceTurn(r.Events, user, before.Status.Conditions, result)
-	return result.result, result.err
+	r.announce(user, before.Status.Conditions, v)
+	return ctrl.Result{RequeueAfter: verdict.SecretPoll}, nil
 }
 
-// leave decides whether the person leaves with the object, and removes them if so.
-func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
-	if end, err := r.stays(ctx, user); err != nil || end.reason != "" {
-		return end, err
+// leave decides whether the person is to leave with the object. The farewell says how it ends; without one the verdict
+// says what it waits for.
+func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, verdict.Verdict, error) {
+	var none verdict.Verdict
+	name := declared.OrganizationOf(user)
+	look := r.cache.NewLook(r.live)
+	stays := func(why string) (farewell, verdict.Verdict, error) {
+		return retained(who(user), why), none, r.forgetLeaver(ctx, user)
 	}
-	conn, err := connect(ctx, r.Client, r.Connections, user, user.Status.Conditions, user.Status.ObservedGeneration)
-	if err != nil {
-		return farewell{}, err
-	}
-	if conn.observeOnly {
-		return retained(who(user), "the Organization's mode is Observe"), nil
-	}
-	userID := user.Status.UserID
-	if userID == "" {
-		// They had left, or the manager was killed before it could write down whom it had matched.
-		found, err := conn.roster.Find(ctx, conn.api, personOf(user))
-		if err != nil {
-			return farewell{}, refusing(r.Connections, conn, err)
-		}
-		if len(found) != 1 {
-			return farewell{reason: v1alpha1.EventReleased, message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, nil
-		}
-		userID = found[0].ID
-	}
-	var end farewell
-	err = conn.exclusively(ctx, func() error {
-		end, err = r.remove(ctx, conn, user, userID)
-		return err
-	})
-	return end, refusing(r.Connections, conn, err)
-}
-
-// stays says why the person stays although their object goes. Where they are to leave, it returns no farewell.
-func (r *OrgUserReconciler) stays(ctx context.Context, user *v1alpha1.OrgUser) (farewell, error) {
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
-		return retained(who(user), "spec.deletionPolicy is Retain"), nil
+		return stays("spec.deletionPolicy is Retain")
 	}
-	if going, err := teardown(ctx, r.Live, user, orgUserCRD); err != nil || going.why != "" {
-		return retained(who(user), going.why).in(going), err
+	down, err := look.Teardown(ctx, user.Namespace, declared.OrgUserCRD)
+	if err != nil {
+		return farewell{}, none, err
 	}
-	if paused(user) {
-		return farewell{}, isPaused()
+	if down.Why != "" {
+		end := retained(who(user), down.Why)
+		end.namespaceGoing = down.Namespace
+		return end, none, nil
 	}
-	return farewell{}, nil
+	org, err := look.Organization(ctx, name)
+	if err != nil {
+		return farewell{}, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
+	}
+	if org == nil || !org.DeletionTimestamp.IsZero() {
+		return retained(who(user), "Organization "+name.Name+" is gone or being deleted"), none, nil
+	}
+	if declared.Paused(user) {
+		return farewell{}, verdict.Paused(), nil
+	}
+	if org.Spec.Mode == v1alpha1.ModeObserve {
+		return stays("the Organization's mode is Observe")
+	}
+	userID, v, err := r.whoLeaves(ctx, user)
+	if err != nil || v.State != verdict.Ready {
+		return farewell{}, v, err
+	}
+	if userID == "" {
+		return farewell{reason: v1alpha1.EventReleased, message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, none, nil
+	}
+	heir, err := r.heir(ctx, look, user, userID)
+	if err != nil {
+		return farewell{}, none, err
+	}
+	if heir != nil {
+		return stays(fmt.Sprintf("OrgUser %s/%s declares the same person", heir.Namespace, heir.Name))
+	}
+	return r.remember(ctx, user, org, userID)
 }
 
-// remove looks at the user afresh and removes them if they are who the object stands for.
-func (r *OrgUserReconciler) remove(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, userID string) (farewell, error) {
-	fresh, found, err := conn.roster.Fresh(ctx, conn.api, userID)
+// whoLeaves is the user whom the object stands for, "" for nobody.
+func (r *OrgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUser) (string, verdict.Verdict, error) {
+	if user.Status.UserID != "" {
+		return user.Status.UserID, verdict.Verdict{}, nil
+	}
+	// The manager was killed before it could write down whom it had matched.
+	_, o, v, err := r.organizationOf(ctx, user)
 	if err != nil {
-		return farewell{}, err
+		return "", v, err
 	}
-	if !found {
-		return r.alreadyGone(ctx, conn, user, userID)
+	if o == nil {
+		return "", v, nil
 	}
-	if user.Spec.Email != "" && roster.EmailKey(fresh.Email) != roster.EmailKey(user.Spec.Email) {
-		return farewell{}, otherPerson(who(user), userID, "the address of another user, or of none; "+userID+" has "+fresh.Email)
+	standing := declared.ClaimOf(user, nil).Standing(o.Roster())
+	if standing.Fact.Kind == plan.Unknown {
+		keys := declared.KeysOf(user)
+		o.Wake(organization.Edited, true, keys...)
+		v := verdict.OrgUser(o.LookFact(keys[0]), who(user), nil, nil)
+		return "", v, nil
 	}
-	heirs, err := r.rivals(ctx, conn, user, fresh)
-	if err != nil {
-		return farewell{}, err
-	}
-	if len(heirs) > 0 {
-		return retained(who(user), fmt.Sprintf("OrgUser %s/%s declares the same person", heirs[0].Namespace, heirs[0].Name)), nil
-	}
-	for _, step := range plan.Removal(member{user: fresh}.observed()) {
-		ticket, err := r.gate().ask(ctx, conn, user, step)
-		if err != nil {
-			return farewell{}, err
-		}
-		// The look at the object and its surroundings comes last, since the removal may have waited for its turn: after
-		// it only the removal is counted, which fails if the Organization changed meanwhile.
-		if waits, err := stillWaits(ctx, r.Live, user); err != nil || !waits {
-			return farewell{}, firstError(err, errAsItWas)
-		}
-		if end, err := r.stays(ctx, user); err != nil || end.reason != "" {
-			return end, err
-		}
-		if err := ticket.remove(ctx, conn); err != nil {
-			return farewell{}, err
-		}
-	}
-	return farewell{reason: v1alpha1.EventRemoved, message: fmt.Sprintf("removed %s (%s) from the organization", who(user), fresh.ID)}, nil
+	return standing.User.ID, verdict.Verdict{}, nil
 }
 
-// alreadyGone tells a user who is gone from one who came back under another ID.
-func (r *OrgUserReconciler) alreadyGone(ctx context.Context, conn *connection, user *v1alpha1.OrgUser, userID string) (farewell, error) {
-	if user.Spec.Email != "" {
-		back, err := conn.roster.Find(ctx, conn.api, personOf(user))
-		if err != nil {
-			return farewell{}, err
+// heir is another OrgUser, which acts or is to, of the same person: then nothing changes with this one.
+func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user *v1alpha1.OrgUser, userID string) (*v1alpha1.OrgUser, error) {
+	keys := []plan.Key{plan.IDKey(userID)}
+	names := []client.ObjectKey{declared.OrganizationOf(user)}
+	var directory plan.Directory
+	if o := r.organizations.Of(names[0]); o != nil {
+		keys, names, directory = o.Roster().KeysOf(userID), o.Objects(ctx), o.Roster()
+	}
+	found, err := r.cache.Gather(ctx, names, keys)
+	if err != nil {
+		return nil, err
+	}
+	found.Bindings, found.Organizations = nil, nil
+	now, err := look.Again(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range now.Users {
+		stands := other.Status.UserID == userID || other.Spec.UserID == userID
+		if directory != nil {
+			standing := declared.ClaimOf(other, nil).Standing(directory)
+			stands = standing.User.ID == userID && standing.Fact.Kind == plan.None
 		}
-		if len(back) > 0 {
-			return farewell{}, otherPerson(who(user), userID, "user "+back[0].ID)
+		if other.UID != user.UID && other.DeletionTimestamp.IsZero() && stands && controllerutil.ContainsFinalizer(other, v1alpha1.Finalizer) {
+			return other, nil
 		}
 	}
-	return farewell{reason: v1alpha1.EventRemoved, message: fmt.Sprintf("%s (%s) is not in the organization any more", who(user), userID)}, nil
+	return nil, nil //nolint:nilnil // nobody, which is no error
+}
+
+// maxLeavers is how many people an Organization remembers as leavers.
+const maxLeavers = 1000
+
+var errTooManyLeavers = errors.New("status.leaving is full")
+
+// remember writes the person down as a leaver, behind whom the object may go.
+func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser, org *v1alpha1.Organization, userID string) (farewell, verdict.Verdict, error) {
+	line := v1alpha1.Leaver{UserID: userID, Email: user.Spec.Email, OrgUser: user.Name, Since: *user.DeletionTimestamp}
+	err := r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
+		if org.Spec.Mode == v1alpha1.ModeObserve {
+			return errors.New("the mode became Observe a moment ago")
+		}
+		if slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID }) {
+			return nil
+		}
+		if len(org.Status.Leaving) >= maxLeavers {
+			return errTooManyLeavers
+		}
+		line.Due = metav1.NewTime(declared.DueAt(org, &line))
+		org.Status.Leaving = append(org.Status.Leaving, line)
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		return nil
+	})
+	if errors.Is(err, errTooManyLeavers) {
+		return farewell{}, verdict.TooManyLeavers(who(user), maxLeavers), nil
+	}
+	if err != nil {
+		return farewell{}, verdict.Verdict{}, err
+	}
+	delay := declared.RemovalDelay(org)
+	message := fmt.Sprintf("%s (%s) leaves the organization: OrgUser %s was deleted; they are removed behind the guard", who(user), userID, user.Name)
+	if delay > 0 {
+		message += fmt.Sprintf(", %s after that at the earliest, unless an OrgUser names them again", verdict.Words(delay))
+	}
+	r.events.Eventf(org, user, "Normal", v1alpha1.EventLeaving, "Leave "+userID, "%s", message)
+	return farewell{reason: v1alpha1.EventLeaving, message: message}, verdict.Verdict{}, nil
+}
+
+// forgetLeaver takes back that the person is to leave, if this object's deletion had it so.
+func (r *OrgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.OrgUser) error {
+	org, err := r.cache.Organization(ctx, declared.OrganizationOf(user))
+	if err != nil || org == nil || user.Status.UserID == "" {
+		return err
+	}
+	mine := func(l v1alpha1.Leaver) bool {
+		return l.UserID == user.Status.UserID && l.OrgUser == user.Name && l.Since.Equal(user.DeletionTimestamp)
+	}
+	if !slices.ContainsFunc(org.Status.Leaving, mine) {
+		return nil
+	}
+	return r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
+		org.Status.Leaving = slices.DeleteFunc(org.Status.Leaving, mine)
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		return nil
+	})
 }
 
 func retained(who, why string) farewell {

@@ -2,56 +2,86 @@ package controller
 
 import (
 	"context"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// setOrgUserStatus writes down the member as they are and what the reconcile came to.
-// left are the steps that are planned and not made.
-func setOrgUserStatus(user *v1alpha1.OrgUser, m member, left []plan.Step, o outcome) {
+// setOrgUserStatus writes down the member as they are and what is said.
+func setOrgUserStatus(user *v1alpha1.OrgUser, seen seenUser, v verdict.Verdict) {
 	status := &user.Status
-	if m.user.ID != "" {
+	if seen.user.ID != "" && (v.State != verdict.Keep || seen.takesOver) {
 		// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
-		status.UserID, status.Name, status.Email = m.user.ID, cut(m.user.Name, 1000), cut(m.user.Email, 300)
-		status.Role = cut(m.user.Role, 200)
-		status.DeveloperPersona, status.TechnicalLevel = cut(m.user.DeveloperPersona, 1000), cut(m.user.TechnicalLevel, 1000)
-		status.ScimManaged = m.user.IsSCIMManaged
+		status.UserID, status.Name, status.Email = seen.user.ID, verdict.Cut(seen.user.Name, 1000), verdict.Cut(seen.user.Email, 300)
+		status.Role = verdict.Cut(seen.user.Role, 200)
+		status.DeveloperPersona, status.TechnicalLevel = verdict.Cut(seen.user.DeveloperPersona, 1000), verdict.Cut(seen.user.TechnicalLevel, 1000)
+		status.ScimManaged = seen.user.IsSCIMManaged
 		status.AddedAt = nil
-		if !m.user.AddedAt.IsZero() {
-			status.AddedAt = &metav1.Time{Time: m.user.AddedAt}
+		if !seen.user.AddedAt.IsZero() {
+			status.AddedAt = &metav1.Time{Time: seen.user.AddedAt}
 		}
 	}
-	if o.state == keep {
+	if v.State == verdict.Keep {
 		return
 	}
-	status.Plan = planLines(left)
-	if o.reason == v1alpha1.ReasonNotAMember {
-		*status = v1alpha1.OrgUserStatus{Conditions: status.Conditions}
+	status.Plan = verdict.PlanLines(left(seen))
+	if v.Reason == v1alpha1.ReasonNotAMember {
+		// Whom it was matched with is remembered: an object that knew somebody never means somebody else by accident.
+		*status = v1alpha1.OrgUserStatus{UserID: status.UserID, Conditions: status.Conditions}
 	}
 	status.ObservedGeneration = user.Generation
-	setConditions(&status.Conditions, user.Generation, o)
+	verdict.SetConditions(&status.Conditions, user.Generation, v)
+}
+
+// left are the steps that Observe or the guard leaves undone.
+func left(seen seenUser) []plan.Step {
+	if seen.fact.Kind == plan.Observed || seen.fact.Kind == plan.Guarded {
+		return seen.steps
+	}
+	return nil
 }
 
 func (r *OrgUserReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUser) error {
 	// The finalizer was patched on the way: only the status is to be compared and sent.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()
-	return patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
+	_, err := patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
 		return o.(*v1alpha1.OrgUser).Status //nolint:forcetypeassert // called with the two OrgUsers above only
 	})
+	return err
 }
 
-// tell sends an event for each change that was made. What was changed although the object had been ready as
-// its spec stands was changed by somebody else before.
-func (r *OrgUserReconciler) tell(user, before *v1alpha1.OrgUser, done []plan.Step) {
-	reason := v1alpha1.EventUpdated
-	if settled(before.Status.Conditions, before.Status.ObservedGeneration, user.Generation) {
-		reason = v1alpha1.EventDriftCorrected
+// reasonOf is the reason of an object's condition Ready.
+func reasonOf(object client.Object) string {
+	var conditions []metav1.Condition
+	switch o := object.(type) {
+	case *v1alpha1.OrgUser:
+		conditions = o.Status.Conditions
+	case *v1alpha1.OrgUserRoleBinding:
+		conditions = o.Status.Conditions
+	case *v1alpha1.Organization:
+		conditions = o.Status.Conditions
 	}
-	for _, step := range done {
-		r.Events.Eventf(user, nil, "Normal", reason, string(step.Verb), "%s", step.Done())
+	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Reason
 	}
+	return ""
+}
+
+// announceHeld tells once that the guard holds something, with the numbers, which change and so are in no condition.
+func announceHeld(recorder events.EventRecorder, object client.Object, before []metav1.Condition, v verdict.Verdict, f plan.Fact, org *v1alpha1.Organization) {
+	if v.State == verdict.Keep || v.Reason != v1alpha1.ReasonHeld || f.Kind != plan.Guarded {
+		return
+	}
+	if ready := meta.FindStatusCondition(before, v1alpha1.ConditionReady); ready != nil && ready.Reason == v1alpha1.ReasonHeld {
+		return
+	}
+	until := verdict.Clock(time.Unix(f.Until, 0), time.Now())
+	recorder.Eventf(object, nil, "Warning", v1alpha1.ReasonHeld, "Guard", "%s. %s", v.Message, verdict.HeldNumbers(f, org, until))
 }

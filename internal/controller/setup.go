@@ -8,7 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
 // Options are the settings that all controllers share.
@@ -19,33 +21,41 @@ type Options struct {
 	AllowInsecureBaseURL bool
 	// Metrics is where metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
+	// RequestTimeout bounds one request to an organization. 0: 30 s.
+	RequestTimeout time.Duration
+	// Linger is how long after a start requests of a leader before this one may still land. 0: 60 s; negative: not at all.
+	Linger time.Duration
 }
 
 // SetupWithManager adds all controllers to the manager.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := declared.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("rollcall's kinds cannot be read: %w; if they are not installed yet: kubectl apply -k config/crd", err)
 	}
-	connections := NewConnections(time.Now)
-	if options.Metrics != nil {
-		options.Metrics.MustRegister(newStateMetrics(mgr, connections))
-	}
+	cache := declared.NewCache(mgr.GetCache(), time.Now)
 	recorder := brief{mgr.GetEventRecorder("rollcall")}
-	if err := (&OrganizationReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections,
-		Metrics: openai.NewMetrics(options.Metrics), AllowInsecureBaseURL: options.AllowInsecureBaseURL, Events: recorder,
-	}).SetupWithManager(mgr, options.Workers); err != nil {
+	edge := newEdge(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
+	looks := organization.NewMetrics(options.Metrics)
+	api := openai.NewMetrics(options.Metrics)
+	organizations := organization.New(organization.Options{
+		Cache: cache, Live: mgr.GetAPIReader(), Edge: edge, Metrics: api, Looks: looks,
+		Log: mgr.GetLogger(), Now: time.Now, RequestTimeout: options.RequestTimeout, Linger: options.Linger,
+	})
+	if err := mgr.Add(organizations); err != nil {
 		return err
 	}
-	if err := (&OrgUserReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections, Events: recorder,
-	}).SetupWithManager(mgr, options.Workers); err != nil {
+	shared := shared{
+		Client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: cache, edge: edge, organizations: organizations, events: recorder,
+	}
+	org := &OrganizationReconciler{shared: shared, api: api, looks: looks, allowInsecureBaseURL: options.AllowInsecureBaseURL}
+	if options.Metrics != nil {
+		options.Metrics.MustRegister(newStateMetrics(mgr, organizations, org))
+	}
+	if err := org.SetupWithManager(mgr, options.Workers); err != nil {
 		return err
 	}
-	if err := (&OrgUserRoleBindingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: connections, Events: recorder,
-	}).SetupWithManager(mgr, options.Workers); err != nil {
+	if err := (&OrgUserReconciler{shared: shared}).SetupWithManager(mgr, options.Workers); err != nil {
 		return err
 	}
-	return mgr.Add(&AssignmentSweep{Reader: mgr.GetCache(), Connections: connections})
+	return (&OrgUserRoleBindingReconciler{shared: shared, written: map[string]written{}}).SetupWithManager(mgr, options.Workers)
 }

@@ -34,6 +34,9 @@ import (
 
 const secretName = "openai-admin-key"
 
+// requestTimeout bounds a request, and with it how long a lost answer may still be carried out.
+const requestTimeout = 2 * time.Second
+
 // world is a namespace with an Organization, a simulated organization and a manager of its own.
 type world struct {
 	ctx       context.Context
@@ -104,7 +107,9 @@ func (w *world) startManager() {
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.metrics = prometheus.NewRegistry()
-	Expect(controller.SetupWithManager(ctx, mgr, controller.Options{Workers: 20, Metrics: w.metrics})).To(Succeed())
+	Expect(controller.SetupWithManager(ctx, mgr, controller.Options{
+		Workers: 20, Metrics: w.metrics, RequestTimeout: requestTimeout, Linger: -1,
+	})).To(Succeed())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	var once sync.Once
@@ -140,7 +145,7 @@ func (w *world) organization() *v1alpha1.Organization {
 			AdminKeySecretRef: v1alpha1.SecretKeyReference{Name: secretName},
 			RequestsPerMinute: 100000,
 			// The stories of the guard set narrower rules.
-			Guard: v1alpha1.Guard{MinOwners: 1, MaxRemovals: new(intstr.FromString("100%"))},
+			Guard: v1alpha1.Guard{MinOwners: 1, MaxRemovals: new(intstr.FromString("100%")), RemovalDelay: &metav1.Duration{}},
 		},
 	}
 }

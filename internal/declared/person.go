@@ -83,19 +83,25 @@ func organizationOf(org *v1alpha1.Organization, acts bool) *plan.Organization {
 	o := &plan.Organization{
 		Ref: RefOf(org), Acts: acts, Paused: Paused(org), Observe: org.Spec.Mode == v1alpha1.ModeObserve,
 	}
+	o.UndeclaredUsers, o.UndeclaredRoles = Policies(org)
+	return o
+}
+
+// Policies say what becomes of what no object declares.
+func Policies(org *v1alpha1.Organization) (users, roles plan.Policy) {
 	switch org.Spec.Undeclared.Users {
 	case v1alpha1.UndeclaredUsersReport:
-		o.UndeclaredUsers = plan.Report
+		users = plan.Report
 	case v1alpha1.UndeclaredUsersRemove:
-		o.UndeclaredUsers = plan.Take
+		users = plan.Take
 	}
 	switch org.Spec.Undeclared.RoleAssignments {
 	case v1alpha1.UndeclaredRolesReport:
-		o.UndeclaredRoles = plan.Report
+		roles = plan.Report
 	case v1alpha1.UndeclaredRolesUnassign:
-		o.UndeclaredRoles = plan.Take
+		roles = plan.Take
 	}
-	return o
+	return users, roles
 }
 
 // RemovalDelay is how long after the deletion of their OrgUser a leaver is removed at the earliest.
@@ -155,8 +161,9 @@ func GrantOf(binding *v1alpha1.OrgUserRoleBinding, organization *plan.Organizati
 	grant := &plan.Grant{
 		Ref: RefOf(binding), UID: string(binding.UID), Organization: organization,
 		Going: !binding.DeletionTimestamp.IsZero(), Paused: Paused(binding),
-		Refers: plan.Role{ID: binding.Spec.RoleRef.ID, Name: binding.Spec.RoleRef.Name},
-		Noted:  plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName},
+		Written: controllerutil.ContainsFinalizer(binding, v1alpha1.Finalizer),
+		Refers:  plan.Role{ID: binding.Spec.RoleRef.ID, Name: binding.Spec.RoleRef.Name},
+		Noted:   plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName},
 	}
 	grant.RoleFact.Kind = plan.RolesUnknown
 	if setting.RolesKnown {

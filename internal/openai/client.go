@@ -168,3 +168,6 @@ func checkID(op, what, id string) error {
 func notInID(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`/\?#%`, r)
 }
+
+// Limiter is the budget that the client's calls are made within.
+func (c *Client) Limiter() *Limiter { return c.limiter }

@@ -209,3 +209,10 @@ func (l *Limiter) prepaid(endpoint Endpoint, hasToken bool) error {
 	}
 	return nil
 }
+
+// Burst is how many requests may go at once after a quiet spell.
+func (l *Limiter) Burst() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ceiling.Burst()
+}

@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -41,7 +42,7 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) {
 	if l == nil || ctx.Err() != nil || t.stale(p, due) {
 		return
 	}
-	if !t.payLocked(openai.Calls{endpointOf(due.Step): 1}) {
+	if !t.pay(openai.Calls{endpointOf(due.Step): 1}) {
 		return
 	}
 	t.begin(p.key.ID)
@@ -144,7 +145,7 @@ func updateOf(step plan.Step) openai.UserUpdate {
 // note keeps what came of a step, and tells of one that was made.
 func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, sent time.Time, err error) {
 	step := due.Step
-	p.again = min(p.again, Due)
+	t.urge(p)
 	print := p.person.Fingerprint(step, due.Asker)
 	switch {
 	case err == nil:
@@ -189,7 +190,7 @@ func (o *Organization) fail(target plan.Target, fingerprint string, fact plan.Fa
 		now.attempts = before.attempts + 1
 	}
 	now.Until = seconds(o.now().Add(spaced(now.attempts, first, last)))
-	o.tried[target] = now
+	o.keep(target, now)
 }
 
 // spaced doubles a time with each attempt.
@@ -257,14 +258,10 @@ func (o *Organization) clear(id string, d plan.Decision) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.looks, lookKey{key: plan.IDKey(id)})
-	for target := range o.triedBy[id] {
+	for target := range maps.Clone(o.triedBy[id]) {
 		if !called[target] {
-			delete(o.tried, target)
-			delete(o.triedBy[id], target)
+			o.drop(target)
 		}
-	}
-	if len(o.triedBy[id]) == 0 {
-		delete(o.triedBy, id)
 	}
 }
 
@@ -274,7 +271,7 @@ func (o *Organization) free(which func(plan.Fact) bool) {
 	var keys []plan.Key
 	for target, t := range o.tried {
 		if which(t.Fact) {
-			delete(o.tried, target)
+			o.drop(target)
 			keys = append(keys, plan.IDKey(target.UserID))
 		}
 	}
@@ -302,14 +299,8 @@ func (o *Organization) end(id string) {
 
 // made tells of a step that was made, with the objects that asked for it.
 func (t *turn) made(ctx context.Context, p *passenger, due plan.Due) {
-	undeclared := due.Step.Verb == plan.Remove && len(p.person.Leaving) == 0
-	if due.Step.Verb == plan.Unassign {
-		undeclared = true
-		for _, grant := range p.person.Grants {
-			undeclared = undeclared && !(grant.Line && plan.SameRole(due.Step.Role.ID, grant.Noted.ID))
-		}
-	}
-	t.edge.Made(ctx, Made{Step: due.Step, Asker: namespacedName(due.Asker), Objects: p.g, Undeclared: undeclared})
+	undeclared := due.Step.Verb == plan.Remove && len(p.person.Leaving) == 0 || due.Step.Verb == plan.Unassign && len(due.For) == 0
+	t.edge.Made(ctx, Made{Step: due.Step, Asker: namespacedName(due.Asker), For: due.For, Objects: p.g, Undeclared: undeclared})
 }
 
 // logMade logs a step that was made in the organization: one line for each thing that changed, with who it was, what
@@ -332,4 +323,3 @@ func (o *Organization) logMade(l *link, step plan.Step) {
 		changed("roleAssignment", step.Role.Name, "", "roleID", step.Role.ID)
 	}
 }
-

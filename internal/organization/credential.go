@@ -31,6 +31,9 @@ func (c Credential) client(limiter *openai.Limiter, timeout time.Duration, metri
 	})
 }
 
+// Empty says that there is no key.
+func (c Credential) Empty() bool { return c.adminKey.Value() == "" }
+
 // address is the canonical address of the API: two spellings of one address are one.
 func (c Credential) address() string { return canonical(c.baseURL.Value()) }
 

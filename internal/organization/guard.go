@@ -257,7 +257,7 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 			}
 			_, held := plan.Guard([]plan.Step{due.Step}, rules, facts)
 			if len(held) > 0 {
-				t.hold(p.user, due, held[0].Rule, org, facts, until)
+				t.hold(p.person.User, due, held[0].Rule, org, facts, until)
 				continue
 			}
 			if due.Step.DemotesOwner {
@@ -274,7 +274,20 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 	if counted == 0 {
 		return passed, nil
 	}
-	return passed, t.countRemovals(ctx, org, counted)
+	var leavers []string
+	for _, step := range passed {
+		if step.due.Step.Verb == plan.Remove {
+			leavers = append(leavers, step.due.Step.UserID)
+		}
+	}
+	if err := t.countRemovals(ctx, org, counted, leavers); err != nil {
+		for _, step := range passed {
+			t.fail(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
+				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + describe(err)}, firstRetry, lastRetry)
+		}
+		return nil, err
+	}
+	return passed, nil
 }
 
 // removals counts the removals in the present windows of all Organization objects that stand for the organization, live,
@@ -303,10 +316,10 @@ func (t *turn) countedHere(name types.NamespacedName) int { return t.counted[nam
 
 // countRemovals counts removals before they are made, all of a turn in one write, so that a manager that is killed cannot
 // make them twice on one count. It fails if what they rest on changed since it was read.
-func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int) error {
+func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int, leavers []string) error {
 	name := types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}
 	err := t.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
-		if err := unchanged(seen, org); err != nil {
+		if err := unchanged(seen, org, leavers); err != nil {
 			return err
 		}
 		addRemovals(org, count, t.now())
@@ -319,7 +332,7 @@ func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, c
 }
 
 // unchanged says whether all that removals rest on is as it was seen.
-func unchanged(seen, now *v1alpha1.Organization) error {
+func unchanged(seen, now *v1alpha1.Organization, leavers []string) error {
 	removals := func(org *v1alpha1.Organization) v1alpha1.Removals {
 		if org.Status.Removals == nil {
 			return v1alpha1.Removals{}
@@ -333,7 +346,7 @@ func unchanged(seen, now *v1alpha1.Organization) error {
 		return fmt.Errorf("Organization %s changed a moment ago", seen.Name)
 	}
 	for _, line := range seen.Status.Leaving {
-		if !slices.ContainsFunc(now.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == line.UserID && l.Since.Equal(&line.Since) }) {
+		if slices.Contains(leavers, line.UserID) && !slices.ContainsFunc(now.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == line.UserID && l.Since.Equal(&line.Since) }) {
 			return fmt.Errorf("the leavers of Organization %s changed a moment ago", seen.Name)
 		}
 	}

@@ -21,7 +21,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 		defer close(listed)
 		emails := t.emails()
 		if len(emails) == 0 {
-			t.returnToken(openai.EndpointListUsers)
+			t.unpay(openai.Calls{openai.EndpointListUsers: 1})
 			return
 		}
 		l := t.reader(t.firstAsker())
@@ -40,9 +40,9 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 		}
 		t.saw(t.roster.SawByEmail(begun, emails, users))
 	}()
-	var once sync.WaitGroup
+	var group sync.WaitGroup
 	for _, p := range t.people {
-		once.Go(func() {
+		group.Go(func() {
 			rolesAt, rolesErr := t.observeRoles(ctx, p)
 			<-listed
 			switch {
@@ -65,7 +65,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			seen(p)
 		})
 	}
-	once.Wait()
+	group.Wait()
 }
 
 // emails are the addresses of the people, and of the owners who must stay where owners are concerned.
@@ -79,7 +79,7 @@ func (t *turn) emails() []string {
 			emails = append(emails, p.user.Email)
 		}
 	}
-	for _, owner := range t.stayingOwners() {
+	for _, owner := range t.staying {
 		if owner.Email != "" {
 			emails = append(emails, owner.Email)
 		}
@@ -98,7 +98,7 @@ func (t *turn) firstAsker() (asker namespacedName) {
 
 // observeUser looks at one user by ID.
 func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error) {
-	if p.user.Email != "" && !t.payLocked(openai.Calls{openai.EndpointGetUser: 1}) {
+	if p.user.Email != "" && !t.pay(openai.Calls{openai.EndpointGetUser: 1}) {
 		return time.Time{}, &openai.Error{Op: "get user", Status: http.StatusTooManyRequests, Message: "the budget of the turn is used up"}
 	}
 	l := t.reader(t.firstAsker())

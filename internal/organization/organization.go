@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -35,7 +36,9 @@ type Organization struct {
 	mu    sync.Mutex
 	links map[types.NamespacedName]*link
 	tried map[plan.Target]*tried
-	looks map[lookKey]*tried
+	// triedBy has the targets by user ID.
+	triedBy map[string]map[plan.Target]bool
+	looks   map[lookKey]*tried
 	// inFlight counts the changing calls under way, by user ID.
 	inFlight map[string]int
 	// alias has the IDs that the API answered with for roles, where they are others than were sent.
@@ -47,6 +50,11 @@ type Organization struct {
 	turns      [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
+	readErr error
+	reread  chan struct{}
+	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
+	catalogFor     map[types.UID]int64
+	listingCatalog bool
 	// emptySince is when the last Organization object went; zero while there is one.
 	emptySince time.Time
 }
@@ -74,6 +82,7 @@ func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization
 		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(), started: w.now(),
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
+		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
 		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
 	}
 }
@@ -363,6 +372,9 @@ func (o *Organization) Wake(urgency Urgency, tell bool, keys ...plan.Key) {
 	o.pending.wake(urgency, tell, keys...)
 }
 
+// Objects are the Organization objects that stand for the organization, whether their key is good or not.
+func (o *Organization) Objects(ctx context.Context) []types.NamespacedName { return o.objects(ctx) }
+
 // objects are the Organization objects that stand for the organization, whether their key is good or not.
 func (o *Organization) objects(ctx context.Context) []types.NamespacedName {
 	return o.standing(ctx, o)
@@ -404,3 +416,27 @@ func (o *Organization) waits(key plan.Key, look lookKey) bool {
 	return true
 }
 
+// remembers says whether an Organization has the user among its leavers.
+func remembers(userID string) func(*v1alpha1.Organization) bool {
+	return func(org *v1alpha1.Organization) bool {
+		return userID != "" && slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID })
+	}
+}
+
+// keep keeps what came of a step. o.mu is held.
+func (o *Organization) keep(target plan.Target, t *tried) {
+	o.tried[target] = t
+	if o.triedBy[target.UserID] == nil {
+		o.triedBy[target.UserID] = map[plan.Target]bool{}
+	}
+	o.triedBy[target.UserID][target] = true
+}
+
+// drop forgets what came of a step. o.mu is held.
+func (o *Organization) drop(target plan.Target) {
+	delete(o.tried, target)
+	delete(o.triedBy[target.UserID], target)
+	if len(o.triedBy[target.UserID]) == 0 {
+		delete(o.triedBy, target.UserID)
+	}
+}

@@ -2,9 +2,9 @@ package organization
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +50,14 @@ func New(options Options) *Organizations {
 		noted: map[types.NamespacedName]Pair{}, ledgers: map[types.NamespacedName]*ledger{},
 	}
 	w.standing = all.objectsOf
+	w.running = func() context.Context {
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		if all.running == nil {
+			return context.Background()
+		}
+		return all.running
+	}
 	return all
 }
 
@@ -342,11 +350,17 @@ func (a *Organizations) proveOnce(ctx context.Context, l *link, noted Pair) erro
 	}
 	pair := Pair{l.credential.address(), l.client.OrganizationID()}
 	if pair.ID == "" {
-		pair.ID = "object:" + l.object.String() // nothing is shared where the address gives no ID
+		pair.ID = unnamed + l.object.String() // nothing is shared where the address gives no ID
 	}
 	a.attach(l, noted, pair, users, begun)
 	return nil
 }
+
+// unnamed begins the ID of an organization to which the address gives none.
+const unnamed = "object:"
+
+// IsGiven says whether an ID is one that an address gave.
+func IsGiven(id string) bool { return id != "" && !strings.HasPrefix(id, unnamed) }
 
 // attach makes the object one of its organization's, whose key is proven.
 func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, begun time.Time) {
@@ -391,7 +405,9 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 
 // sweep drops organizations for which no object stands any more, once no call of theirs can be under way. a.mu is held.
 func (a *Organizations) sweep() {
-	maps.DeleteFunc(a.byPair, func(_ Pair, o *Organization) bool { return o.emptyFor(a.now()) > forgetAfter && len(a.standingFor(o)) == 0 })
+	maps.DeleteFunc(a.byPair, func(_ Pair, o *Organization) bool {
+		return o.emptyFor(a.now()) > forgetAfter && len(a.standingFor(o)) == 0
+	})
 }
 
 // forgetAfter is how long an organization without any object is remembered: its turns, budget and doubts outlive keys.
@@ -449,5 +465,3 @@ func (a *Organizations) View(object types.NamespacedName) View {
 func PairOf(org *v1alpha1.Organization) Pair {
 	return Pair{org.Status.BaseURL, org.Status.OrganizationID}
 }
-
-var errStopped = errors.New("the manager stops")

@@ -330,8 +330,8 @@ func (o *Organization) listCatalog(ctx context.Context, l *link) error {
 }
 
 // WantCatalog has the organization's roles listed soon, once for each generation of a binding that does not find its role
-// among them.
-func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) {
+// among them. It says whether that is under way.
+func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) bool {
 	o.mu.Lock()
 	asked := o.catalogFor[binding.UID] == binding.Generation
 	o.catalogFor[binding.UID] = binding.Generation
@@ -339,7 +339,7 @@ func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) {
 	o.listingCatalog = o.listingCatalog || !asked
 	o.mu.Unlock()
 	if asked || busy {
-		return
+		return busy
 	}
 	o.turnGroup.Go(func() {
 		defer func() {
@@ -361,6 +361,7 @@ func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) {
 			o.mu.Unlock()
 		}
 	})
+	return true
 }
 
 // listDueRoles has the roles of those listed again that are due, in the background.

@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"maps"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -79,7 +80,7 @@ func (o *Organization) turn(ctx context.Context, l lane) {
 	if err := o.limiter.Take(ctx, class, wanted); err != nil {
 		return // the context ended
 	}
-	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.cache.NewLook(o.live)}
+	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.cache.NewLook(o.live), counted: map[types.NamespacedName]int{}}
 	defer t.giveBack()
 	if !t.choose(ctx) {
 		return
@@ -136,6 +137,12 @@ type turn struct {
 	tokens openai.Calls // that are left
 	look   *declared.Look
 	people []*passenger
+	// staying are the owners who are looked at since they must stay.
+	staying []openai.User
+	// counted is what this turn counted itself, by Organization object.
+	counted map[types.NamespacedName]int
+
+	paying sync.Mutex
 }
 
 // passenger is one whom a turn is for.
@@ -155,6 +162,8 @@ type passenger struct {
 
 // pay takes the tokens of calls from those of the turn, and what is missing from the budget, if it is there.
 func (t *turn) pay(calls openai.Calls) bool {
+	t.paying.Lock()
+	defer t.paying.Unlock()
 	missing := openai.Calls{}
 	for endpoint, count := range calls {
 		if short := count - t.tokens[endpoint]; short > 0 {
@@ -199,7 +208,7 @@ func (t *turn) choose(ctx context.Context) bool {
 			keys = append(keys, plan.EmailKey(c.user.Email))
 		}
 		if !t.pending.hold(c, keys) {
-			add(t.tokens, costs)
+			t.unpay(costs)
 			continue
 		}
 		if len(costs) > 0 {
@@ -210,7 +219,22 @@ func (t *turn) choose(ctx context.Context) bool {
 	if len(t.people) == 0 {
 		t.tokens[openai.EndpointListUsers]++
 	}
+	t.staying = t.stayingOwners()
 	return len(t.people) > 0
+}
+
+// unpay gives tokens back to the turn.
+func (t *turn) unpay(calls openai.Calls) {
+	t.paying.Lock()
+	defer t.paying.Unlock()
+	add(t.tokens, calls)
+}
+
+// urge has somebody taken up again as one who is worked on.
+func (t *turn) urge(p *passenger) {
+	t.paying.Lock()
+	defer t.paying.Unlock()
+	p.again = min(p.again, Due)
 }
 
 // release lets the people of the turn be taken up again, whatever came of it.

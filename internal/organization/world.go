@@ -34,7 +34,9 @@ type Edge interface {
 type Made struct {
 	Step plan.Step
 	// Asker is the Organization object whose manifest asked for it, Objects all that speak of the person.
-	Asker   types.NamespacedName
+	Asker types.NamespacedName
+	// For are the UIDs of the objects that called for it.
+	For     []string
 	Objects declared.Gathered
 	// Undeclared: no object declares what was taken.
 	Undeclared bool
@@ -70,6 +72,8 @@ type world struct {
 	turnGroup *sync.WaitGroup
 	// standing returns the objects that stand for an organization.
 	standing func(context.Context, *Organization) []types.NamespacedName
+	// running returns the context in which the manager acts.
+	running func() context.Context
 }
 
 // namespacedName is how Kubernetes names what plans call a Ref.

@@ -10,6 +10,8 @@ type Due struct {
 	Step Step
 	// Asker is the Organization object whose manifest asks for it: the call goes out with its key and under its guard.
 	Asker Ref
+	// For are the UIDs of the objects that call for it; none where no object declares what is taken.
+	For []string
 	// Wait is what keeps it from being made; None: it may be made now.
 	Wait Fact
 }
@@ -40,6 +42,10 @@ type Decision struct {
 	Look           Look
 	// WakeAt is when something changes by itself, in seconds; 0: never.
 	WakeAt int64
+	// Acts is the UID of the OrgUser that acts for the person; TakesOver: it remembers somebody who is gone, and must write
+	// down first that it stands for this one now.
+	Acts      string
+	TakesOver bool
 	// Undeclared: no OrgUser names them. UndeclaredRoles are the assignments that nothing declares.
 	Undeclared      bool
 	UndeclaredRoles []Role
@@ -117,8 +123,12 @@ func (d *decider) resolve() {
 			if standing.Fact.Kind != None {
 				d.Decision.Claims[claim.UID] = Said{Fact: standing.Fact}
 			}
+		case d.winner == nil && d.Look.User:
+			// An older one may turn out to stand for them.
+			d.Decision.Claims[claim.UID] = Said{Fact: Fact{Kind: Unknown}}
 		case d.winner == nil:
 			d.winner, d.taking = claim, standing.TakesOver
+			d.Acts, d.TakesOver = claim.UID, standing.TakesOver
 		default:
 			d.Decision.Claims[claim.UID] = Said{Fact: Fact{Kind: DeclaredElsewhere, Object: d.winner.Ref}}
 		}
@@ -161,7 +171,7 @@ func (d *decider) leaver(line Leaver) (fact Fact, forget bool) {
 		return Fact{Kind: AddressChanged, Users: append([]User{d.User}, d.Directory.WithEmail(line.Email)...)}, false
 	}
 	d.leaving = true
-	return d.needOnce(Removal(d.observed())[0], line.Organization, Fact{}), false
+	return d.needOnce(Removal(d.observed())[0], line.Organization, "", Fact{}), false
 }
 
 // settled says whether what is remembered of the person may be forgotten. Where a lost answer stands against it, it has
@@ -188,7 +198,7 @@ func (d *decider) removeUndeclared() {
 	for _, organization := range d.Organizations {
 		if organization.UndeclaredUsers == Take {
 			d.leaving = true
-			d.need(Removal(d.observed())[0], organization, Fact{})
+			d.need(Removal(d.observed())[0], organization, "", Fact{})
 		}
 	}
 }
@@ -233,13 +243,13 @@ func (d *decider) fields() {
 		} else if d.taking || !claim.Written {
 			first = Fact{Kind: NotWritten}
 		}
-		said(d.need(step, claim.Organization, first))
+		said(d.need(step, claim.Organization, claim.UID, first))
 	}
 }
 
 // need adds a step, and returns what keeps it from being made now; Pending: nothing does, and it waits for its turn.
 // first is a fact of the object's own; what its Organization has against it goes before that.
-func (d *decider) need(step Step, asker *Organization, first Fact) Fact {
+func (d *decider) need(step Step, asker *Organization, by string, first Fact) Fact {
 	wait := asker.standsStill()
 	if wait.Kind == None {
 		wait = first
@@ -248,7 +258,11 @@ func (d *decider) need(step Step, asker *Organization, first Fact) Fact {
 		last := d.tried(step, asker.Ref)
 		wait, d.WakeAt = last.Fact, earliest(d.WakeAt, last.Until)
 	}
-	d.Steps = append(d.Steps, Due{Step: step, Asker: asker.Ref, Wait: wait})
+	due := Due{Step: step, Asker: asker.Ref, Wait: wait}
+	if by != "" {
+		due.For = []string{by}
+	}
+	d.Steps = append(d.Steps, due)
 	if wait.Kind == None {
 		return Fact{Kind: Pending}
 	}
@@ -278,14 +292,15 @@ func (p *Person) observed() ObservedUser {
 
 // holding says how the user has a role, of which the roles are known.
 func (p *Person) holding(roleID string) Holding {
+	holding := NotHeld
 	for _, held := range p.Roles {
 		switch {
 		case !SameRole(held.Role.ID, roleID):
 		case held.Inherited || held.Predefined:
-			return Inherited
+			holding = Inherited
 		default:
 			return Direct
 		}
 	}
-	return NotHeld
+	return holding
 }

@@ -49,6 +49,10 @@ const (
 	Gone
 	// DeclaredAgain: an OrgUser names the leaver.
 	DeclaredAgain
+	// NoSuchOrgUser: the subject of a binding names an OrgUser that is not there.
+	NoSuchOrgUser
+	// OtherOrganizationsUser: it names one of another Organization.
+	OtherOrganizationsUser
 	// Protected: an OrgUser that has not written them down yet names the leaver.
 	Protected
 )

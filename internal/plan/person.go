@@ -115,8 +115,8 @@ type Grant struct {
 	Ref
 	UID          string
 	Organization *Organization
-	// Going: it is being deleted. Paused: by its annotation.
-	Going, Paused bool
+	// Going: it is being deleted. Paused: by its annotation. Written: it has the finalizer.
+	Going, Paused, Written bool
 	// Refers is the role as the manifest names it: by ID or by name.
 	Refers Role
 	// Role is what that resolves to; its ID is "" where it does not, and RoleFact says why.

@@ -35,14 +35,14 @@ func thrown(bytes []byte) *Person {
 		Unsettled: d.seldom(4), SettlesAt: pick[int64](&d, 0, 90, 120),
 		SeenUndeclared: d.below(4), SeenUndeclaredRoles: map[string]int{}, Tried: map[Target]Try{},
 	}
-	world := &directory{users: []User{{ID: "user-2", Email: pick(&d, "bob@example.com", "ADA@example.com")}}}
+	world := &directory{users: []User{{ID: "user-2", Email: pick(&d, "bob@example.com", "ADA@example.com")}}, bound: d.seldom(3)}
 	if p.Present {
 		p.User = d.user()
 		p.Doubted, p.RolesKnown = d.seldom(8), !d.seldom(4)
 		world.users = append(world.users, p.User)
 		for _, role := range []Role{viewer, auditor} {
 			if p.RolesKnown && d.seldom(2) {
-				p.Roles = append(p.Roles, Assignment{Role: role, Predefined: d.seldom(6), Inherited: d.seldom(5)})
+				p.Roles = append(p.Roles, Assignment{Role: world.listed(role), Predefined: d.seldom(6), Inherited: d.seldom(5)})
 			}
 			p.SeenUndeclaredRoles[role.ID] = d.below(4)
 		}
@@ -131,10 +131,10 @@ func (d *dice) grant(i int, p *Person) *Grant {
 	name := fmt.Sprint("grant-", i)
 	g := &Grant{
 		Ref: Ref{pick(d, "team", "crew"), name}, UID: name, Organization: p.Organizations[d.below(len(p.Organizations))],
-		Going: d.seldom(4), Paused: d.seldom(6), Names: !d.seldom(3), Line: !d.seldom(4),
+		Going: d.seldom(4), Paused: d.seldom(6), Names: !d.seldom(3), Line: !d.seldom(4), Written: !d.seldom(6),
 		AwaitsUntil: pick[int64](d, 0, 0, 90, 150),
 	}
-	role := pick(d, viewer, viewer, auditor)
+	role := pick(d, viewer, viewer, auditor, p.Directory.(*directory).listed(viewer))
 	g.Refers, g.Role = Role{ID: role.ID}, role
 	if d.seldom(3) {
 		g.Refers = Role{Name: role.Name}
@@ -163,7 +163,7 @@ func now(d Decision) []Due {
 // apply is the organization's side of a step, and what is seen of it afterwards.
 func apply(p *Person, step Step) {
 	world := p.Directory.(*directory)
-	held := func(a Assignment) bool { return a.Role.ID == step.Role.ID }
+	held := func(a Assignment) bool { return SameRole(a.Role.ID, step.Role.ID) }
 	switch step.Verb {
 	case Update:
 		for _, change := range step.Changes {
@@ -171,7 +171,7 @@ func apply(p *Person, step Step) {
 			case FieldRole:
 				p.User.Role = change.To
 			case FieldRoleID:
-				p.Roles = append(p.Roles, Assignment{Role: Role{ID: change.To}})
+				p.Roles = append(p.Roles, Assignment{Role: world.listed(Role{ID: change.To})})
 			case FieldDeveloperPersona:
 				p.User.DeveloperPersona = change.To
 			case FieldTechnicalLevel:
@@ -181,7 +181,7 @@ func apply(p *Person, step Step) {
 	case Assign:
 		// It may have been given as an OrgUser's roleID just now.
 		if !slices.ContainsFunc(p.Roles, held) {
-			p.Roles = append(p.Roles, Assignment{Role: step.Role})
+			p.Roles = append(p.Roles, Assignment{Role: world.listed(step.Role)})
 		}
 	case Unassign:
 		p.Roles = slices.DeleteFunc(p.Roles, held)
@@ -329,6 +329,15 @@ func stepIsAllowed(t *testing.T, p *Person, due Due) {
 		last.Fingerprint == p.Fingerprint(due.Step, due.Asker) && (last.Until == 0 || p.Now < last.Until) {
 		t.Errorf("%v was refused, and is to be made again", due.Step)
 	}
+	for _, uid := range due.For {
+		if !slices.ContainsFunc(p.Claims, func(c *Claim) bool { return c.UID == uid && due.Step.Verb == Update }) &&
+			!slices.ContainsFunc(p.Grants, func(g *Grant) bool { return g.UID == uid && due.Step.Role.ID != "" }) {
+			t.Errorf("%v for %s, which cannot call for it", due.Step, uid)
+		}
+	}
+	if given := due.Step.Verb == Update || due.Step.Verb == Assign; given && len(due.For) == 0 || due.Step.Verb == Remove && len(due.For) > 0 {
+		t.Errorf("%v for %v", due.Step, due.For)
+	}
 	declared := slices.ContainsFunc(p.Claims, func(c *Claim) bool { return !c.Going })
 	// matched are the claims that are matched with the person, and have nothing against them.
 	matched := func(c *Claim) bool {
@@ -353,7 +362,7 @@ func stepIsAllowed(t *testing.T, p *Person, due Due) {
 			t.Errorf("%v, which they hold or may hold", due.Step)
 		}
 		if due.Wait.Kind == None && !slices.ContainsFunc(p.Grants, func(g *Grant) bool {
-			return g.Names && !g.Going && !g.Paused && !g.Moved && g.Line && g.Role.ID == due.Step.Role.ID &&
+			return g.Names && !g.Going && !g.Paused && !g.Moved && g.Written && g.Line && g.Role.ID == due.Step.Role.ID &&
 				g.Noted.ID == due.Step.Role.ID && g.Organization.Ref == due.Asker
 		}) {
 			t.Errorf("%v for no binding that may", due.Step)
@@ -362,15 +371,19 @@ func stepIsAllowed(t *testing.T, p *Person, due Due) {
 		if !p.RolesKnown || p.holding(due.Step.Role.ID) != Direct {
 			t.Errorf("%v, which they do not hold directly", due.Step)
 		}
+		// taken says whether the role with the ID would be taken with it.
+		taken := func(id string) bool {
+			return slices.ContainsFunc(p.Roles, func(a Assignment) bool { return SameRole(a.Role.ID, due.Step.Role.ID) && SameRole(a.Role.ID, id) })
+		}
 		released := false
 		for _, g := range p.Grants {
-			if g.Names && !g.Going && (g.Role.ID == due.Step.Role.ID || g.Noted.ID == due.Step.Role.ID) {
+			if g.Names && !g.Going && (taken(g.Role.ID) || taken(g.Noted.ID)) {
 				t.Errorf("%v, which %v gives", due.Step, g.Ref)
 			}
-			released = released || g.Line && g.Noted.ID == due.Step.Role.ID
+			released = released || g.Line && taken(g.Noted.ID)
 		}
 		for _, c := range p.Claims {
-			if !c.Going && c.Want.RoleID == due.Step.Role.ID {
+			if !c.Going && taken(c.Want.RoleID) {
 				t.Errorf("%v, which %v sets", due.Step, c.Ref)
 			}
 		}
@@ -474,7 +487,7 @@ func write(p *Person, decision Decision) (something bool) {
 		said := decision.Grants[g.UID]
 		switch {
 		case said.Fact.Kind == NotWritten && !g.Paused:
-			something, g.Line, g.Noted = true, true, g.Role
+			something, g.Written, g.Line, g.Noted = true, true, true, g.Role
 		case said.Forget && g.Line:
 			something, g.Line = true, false
 		}

@@ -60,11 +60,11 @@ func (d *decider) give(grant *Grant) Said {
 	switch {
 	case grant.Paused:
 		first = Fact{Kind: Paused}
-	case !grant.Line || grant.Noted.ID != grant.Role.ID:
+	case !grant.Written || !grant.Line || grant.Noted.ID != grant.Role.ID:
 		first = Fact{Kind: NotWritten}
 	}
 	step := Step{Verb: Assign, UserID: d.User.ID, Who: d.User.Who(), Role: grant.Role}
-	return Said{Holding: holding, Fact: d.needOnce(step, grant.Organization, first)}
+	return Said{Holding: holding, Fact: d.needOnce(step, grant.Organization, grant.UID, first)}
 }
 
 // release decides about a role that a binding gave and does not give any more.
@@ -73,7 +73,15 @@ func (d *decider) release(grant *Grant, all []*Grant) Said {
 	if !d.Present && d.Directory.NoUser(d.User.ID) {
 		return Said{Holding: NotHeld, Forget: d.settled()}
 	}
-	if given, remembered := d.given(role, all); given {
+	given, remembered := d.given(role, all)
+	for _, held := range d.Roles {
+		// Whoever names it by the longer ID, as it is held, gives it too.
+		if SameRole(held.Role.ID, role.ID) {
+			also, remembers := d.given(held.Role, all)
+			given, remembered = given || also, remembered || remembers
+		}
+	}
+	if given {
 		// The last who gives it takes it away again, and must remember that first.
 		return Said{Holding: d.known(role.ID), Forget: remembered && d.settled()}
 	}
@@ -93,7 +101,7 @@ func (d *decider) release(grant *Grant, all []*Grant) Said {
 		first = Fact{Kind: Awaits, Until: grant.AwaitsUntil}
 	}
 	step := Step{Verb: Unassign, UserID: d.User.ID, Who: d.User.Who(), Role: role}
-	return Said{Holding: Direct, Fact: d.needOnce(step, grant.Organization, first)}
+	return Said{Holding: Direct, Fact: d.needOnce(step, grant.Organization, grant.UID, first)}
 }
 
 func (d *decider) known(roleID string) Holding {
@@ -104,13 +112,13 @@ func (d *decider) known(roleID string) Holding {
 }
 
 // given says whether anything gives the role to the person: a binding, acting or not, or the roleID of an OrgUser.
-// remembered says that one of those will take it away again: it has the person in its status, or can have nobody there
-// now.
+// remembered says that one of those will take it away again: it has its finalizer and the person in its status, or can
+// have nobody there now.
 func (d *decider) given(role Role, grants []*Grant) (given, remembered bool) {
 	for _, grant := range grants {
 		if grant.gives(role) {
 			given = true
-			remembered = remembered || grant.Line || grant.Paused || grant.Organization.standsStill().Kind != None
+			remembered = remembered || grant.Written && grant.Line || grant.Paused || grant.Organization.standsStill().Kind != None
 		}
 	}
 	for _, claim := range d.declaring {
@@ -123,17 +131,20 @@ func (d *decider) given(role Role, grants []*Grant) (given, remembered bool) {
 
 // needOnce is need for a step that several objects may call for: it is made for the first that may. What was tried for
 // one without success is not tried for the next: of a step only the last try is known, and they would take turns.
-func (d *decider) needOnce(step Step, asker *Organization, first Fact) Fact {
+func (d *decider) needOnce(step Step, asker *Organization, by string, first Fact) Fact {
 	at := slices.IndexFunc(d.Steps, func(due Due) bool { return due.Step.Target() == step.Target() })
 	if at < 0 {
-		return d.need(step, asker, first)
+		return d.need(step, asker, by, first)
 	}
 	before := d.Steps[at]
 	if before.Wait.Kind == None {
+		if by != "" {
+			d.Steps[at].For = append(d.Steps[at].For, by)
+		}
 		return Fact{Kind: Pending}
 	}
 	d.Steps = slices.Delete(d.Steps, at, at+1)
-	fact := d.need(step, asker, first)
+	fact := d.need(step, asker, by, first)
 	failed := d.waitsForTry(before)
 	if fact.Kind == Pending && failed {
 		fact = before.Wait
@@ -170,7 +181,7 @@ func (d *decider) undeclaredRoles(grants []*Grant) {
 		}
 		for _, organization := range d.Organizations {
 			if organization.UndeclaredRoles == Take {
-				d.need(Step{Verb: Unassign, UserID: d.User.ID, Who: d.User.Who(), Role: held.Role}, organization, Fact{})
+				d.need(Step{Verb: Unassign, UserID: d.User.ID, Who: d.User.Who(), Role: held.Role}, organization, "", Fact{})
 			}
 		}
 	}

@@ -28,6 +28,9 @@ func TestGivingARole(t *testing.T) {
 		"nobody gets it before the binding has written them down": {
 			func(s *scene) { s.grant("b", viewer).Line = false }, waits(NotWritten),
 		},
+		"nobody gets it before the binding has its finalizer": {
+			func(s *scene) { s.grant("b", viewer).Written = false }, waits(NotWritten),
+		},
 		"nobody gets it while the line is of another role": {
 			func(s *scene) { s.grant("b", viewer).Noted = auditor }, waits(NotWritten),
 		},
@@ -123,13 +126,17 @@ func TestGivingARole(t *testing.T) {
 	})
 }
 
-func TestTheFirstBindingByNameAsks(t *testing.T) {
+func TestTheFirstBindingByNameAsksForBoth(t *testing.T) {
 	s := newScene(func(s *scene) {
 		s.grant("c", viewer)
 		s.grant("b", viewer).Organization = s.another("second")
 	})
-	if asker := s.decide(t).Steps[0].Asker; asker != (Ref{"team", "second"}) {
-		t.Errorf("the call goes out for %v, want the Organization of the first binding", asker)
+	want := []Due{{
+		Step:  Step{Verb: Assign, UserID: "user-1", Who: "Ada@example.com", Role: viewer},
+		Asker: Ref{"team", "second"}, For: []string{"b", "c"},
+	}}
+	if diff := cmp.Diff(want, s.decide(t).Steps); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }
 
@@ -217,6 +224,9 @@ func TestReleasingARole(t *testing.T) {
 		"another binding that has not written its line yet keeps the line too": {
 			held(func(s *scene) { s.released("b", viewer); s.grant("c", viewer).Line = false }), beside("Direct", "Direct"),
 		},
+		"another binding that would go without taking it keeps the line too": {
+			held(func(s *scene) { s.released("b", viewer); s.grant("c", viewer).Written = false }), beside("Direct", "Direct"),
+		},
 		"another binding that is paused keeps it": {
 			held(func(s *scene) {
 				s.released("b", viewer)
@@ -248,6 +258,25 @@ func TestReleasingARole(t *testing.T) {
 			}),
 			outcome{undeclared: true, grants: map[string]string{"b": "Direct", "c": ""}, facts: map[string]Kind{"c": Unknown}},
 		},
+		"another binding that names its ID, and the roles of the organization are not known, keeps it": {
+			held(func(s *scene) {
+				s.released("b", viewer)
+				g := s.grant("c", viewer)
+				g.Role, g.Noted, g.Line = Role{}, Role{}, false
+			}),
+			outcome{undeclared: true, grants: map[string]string{"b": "Direct", "c": ""}, facts: map[string]Kind{"c": Unknown}},
+		},
+		"another binding that meant it when it was written down keeps it": {
+			held(func(s *scene) {
+				s.released("b", viewer)
+				g := s.grant("c", viewer)
+				g.Refers, g.Role = Role{Name: auditor.Name}, auditor
+			}),
+			outcome{
+				undeclared: true, waiting: map[string]Kind{"assign role auditor to Ada@example.com": NotWritten},
+				grants: map[string]string{"b": "Direct forget", "c": "NotHeld"}, facts: map[string]Kind{"c": NotWritten},
+			},
+		},
 		"another binding that is going keeps nothing, and one step serves both": {
 			held(func(s *scene) { s.released("b", viewer); s.grant("c", viewer).Going = true }),
 			outcome{
@@ -265,6 +294,23 @@ func TestReleasingARole(t *testing.T) {
 				undeclared: true, now: []string{takeViewer},
 				grants: map[string]string{"b": "Direct", "c": "Direct"}, facts: map[string]Kind{"b": Paused, "c": Pending},
 			},
+		},
+		"another binding that names the role by the longer ID which a list gave keeps it": {
+			func(s *scene) {
+				bound := Role{ID: viewer.ID + "__org-1", Name: viewer.Name}
+				s.holds(bound)
+				s.released("b", viewer)
+				s.grant("c", bound)
+			}, beside("Direct forget", "Direct"),
+		},
+		"a role is taken under the ID that the line has, though it is listed by a longer one": {
+			func(s *scene) { s.holds(Role{ID: viewer.ID + "__org-1", Name: viewer.Name}); s.released("b", viewer) }, taken,
+		},
+		"a role that is held directly and by a group, under its two IDs, is taken": {
+			func(s *scene) {
+				s.Roles = []Assignment{{Role: Role{ID: viewer.ID + "__org-1"}, Inherited: true}, {Role: viewer}}
+				s.released("b", viewer)
+			}, taken,
 		},
 		"an OrgUser's roleID keeps it, and the line may go": {
 			held(func(s *scene) { s.released("b", viewer); s.claim("a", 1).Want.RoleID = viewer.ID }),
@@ -340,7 +386,7 @@ func TestUndeclaredRoles(t *testing.T) {
 	but := func(change func(s *scene)) func(s *scene) {
 		return func(s *scene) { take(s); change(s) }
 	}
-	with := func(o outcome) outcome { put(&o.claims, "a", None); return o }
+	with := func(o outcome) outcome { o.claims = put(o.claims, "a", None); return o }
 	undeclared := with(outcome{roles: []string{"role-v"}})
 	taken := with(outcome{roles: []string{"role-v"}, now: []string{takeViewer}})
 	decisions(t, map[string]decisionCase{

@@ -11,6 +11,16 @@ import (
 type directory struct {
 	users  []User
 	unsure []string
+	// bound: lists give the viewer a longer ID than the one that assigns it.
+	bound bool
+}
+
+// listed is the role as lists give it.
+func (d *directory) listed(role Role) Role {
+	if d.bound && role.ID == viewer.ID {
+		role.ID += "__org-1"
+	}
+	return role
 }
 
 var _ Directory = (*directory)(nil)
@@ -108,7 +118,7 @@ func (s *scene) claim(name string, created int64) *Claim {
 func (s *scene) grant(name string, role Role) *Grant {
 	g := &Grant{
 		Ref: Ref{"team", name}, UID: name, Organization: s.org,
-		Refers: Role{ID: role.ID}, Role: role, Noted: role, Names: true, Line: true,
+		Written: true, Refers: Role{ID: role.ID}, Role: role, Noted: role, Names: true, Line: true,
 	}
 	s.Grants = append(s.Grants, g)
 	return g
@@ -175,11 +185,13 @@ type outcome struct {
 	roles      []string
 }
 
-func put[V any](m *map[string]V, key string, value V) {
-	if *m == nil {
-		*m = map[string]V{}
+// put is the map with one entry more.
+func put[V any](m map[string]V, key string, value V) map[string]V {
+	if m == nil {
+		m = map[string]V{}
 	}
-	(*m)[key] = value
+	m[key] = value
+	return m
 }
 
 func outcomeOf(d Decision) outcome {
@@ -188,24 +200,24 @@ func outcomeOf(d Decision) outcome {
 		if due.Wait.Kind == None {
 			o.now = append(o.now, due.Step.String())
 		} else {
-			put(&o.waiting, due.Step.String(), due.Wait.Kind)
+			o.waiting = put(o.waiting, due.Step.String(), due.Wait.Kind)
 		}
 	}
 	for uid, said := range d.Claims {
-		put(&o.claims, uid, said.Fact.Kind)
+		o.claims = put(o.claims, uid, said.Fact.Kind)
 	}
 	for uid, said := range d.Grants {
 		words := string(said.Holding)
 		if said.Forget {
 			words += " forget"
 		}
-		put(&o.grants, uid, words)
+		o.grants = put(o.grants, uid, words)
 		if said.Fact.Kind != None {
-			put(&o.facts, uid, said.Fact.Kind)
+			o.facts = put(o.facts, uid, said.Fact.Kind)
 		}
 	}
 	for ref, said := range d.Leaving {
-		put(&o.leaving, ref.Name, said.Fact.Kind)
+		o.leaving = put(o.leaving, ref.Name, said.Fact.Kind)
 		if said.Forget {
 			o.forgotten = append(o.forgotten, ref.Name)
 		}

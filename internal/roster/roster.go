@@ -246,3 +246,9 @@ func (r *Roster) unindex(user openai.User) {
 
 // touch marks that something newer than what was asked for before is known of the user. r.mu is held.
 func (r *Roster) touch(id string) { r.touched[id] = r.now() }
+
+// BeginAt is Begin for a reading that began before, of which nothing was learnt meanwhile.
+func (r *Roster) BeginAt(begun time.Time) Reading {
+	r.Begin()
+	return Reading{begun: begun}
+}

@@ -1,4 +1,4 @@
-package controller
+package verdict
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ func TestATimeOfAnotherDayHasItsDate(t *testing.T) {
 		"2027-12-31 23:00Z": now.AddDate(1, 0, 0),
 		"23:15Z":            now.Add(15 * time.Minute).In(time.FixedZone("east", 3*60*60)),
 	} {
-		if got := clock(at, now); got != want {
+		if got := Clock(at, now); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
