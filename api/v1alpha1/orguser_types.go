@@ -76,7 +76,8 @@ type OrgUserSpec struct {
 	// deletionPolicy says what deleting this object does. Delete: the person is
 	// listed in status.leaving of the Organization and removed from the
 	// organization after its guard.removalDelay, behind the guard, unless an
-	// OrgUser names them again meanwhile. Retain: they stay in it. Default: Delete.
+	// OrgUser names them again meanwhile. Retain: they stay in the organization.
+	// Default: Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
