@@ -10,10 +10,14 @@
 //   - An answer is checked before it is believed. One that lacks a field that
 //     decisions rest on is an error, not a zero value.
 //   - One place decides about retries. A 429 inside a list waits, for up to two
-//     minutes, and goes on at its page; everything else is tried once and left to the caller, which
-//     tells the cases apart with [IsNotFound], [IsRateLimited],
+//     minutes, and goes on at its page; everything else is tried once and left
+//     to the caller, which tells the cases apart with [IsNotFound], [IsRateLimited],
 //     [IsUnauthorized], [IsRejected] and [IsTransient].
 //   - All callers of one organization share one [Limiter]: one budget of
-//     requests, and one pause when the API asks for it.
+//     requests, which finds by itself what each endpoint accepts, and one pause
+//     when the API asks for it. A call waits for its own turn, or whoever makes
+//     several together takes all their tokens first ([Limiter.Take], [Prepaid]).
+//   - [Client] only reads. What changes an organization is in [Changer], and the
+//     linter says who may have one.
 //   - The admin key is in no error, log line, metric or formatted value.
 package openai

@@ -177,8 +177,8 @@ func TestALimitThatIsLiftedIsFoundOutWithinMinutes(t *testing.T) {
 }
 
 func TestALimitThatFallsIsFoundOutWithinAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, hint := range everyHint {
+	for _, hint := range everyHint {
+		synctest.Test(t, func(t *testing.T) {
 			sim, client := newSimulated(t, 300)
 			sim.LimitEndpoint("GET", "/organization/users/{id}", 100, hint)
 			ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
@@ -188,8 +188,8 @@ func TestALimitThatFallsIsFoundOutWithinAMinute(t *testing.T) {
 			if got := sim.between("GET", 12, 30); float64(got.refused) >= 0.05*float64(got.accepted) || got.accepted < 8*18 {
 				t.Errorf("%s: %+v of %+v", hint, got, sim.answers["GET"])
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestOnlyTheEndpointThatWasRefusedIsSlow(t *testing.T) {

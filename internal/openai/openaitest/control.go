@@ -104,6 +104,14 @@ func (o *Organization) Control() http.Handler {
 		return done, nil
 	})
 	handle("DELETE /sim/faults", func(*http.Request) (any, error) { o.ClearFaults(); return done, nil })
+	o.controlLimits(handle)
+	handle("PUT /sim/key", func(r *http.Request) (any, error) { return done, o.replaceKey(r) })
+	return mux
+}
+
+// controlLimits adds what has calls answered otherwise, for as long as it is so.
+func (o *Organization) controlLimits(handle func(pattern string, run func(*http.Request) (any, error))) {
+	done := map[string]bool{"ok": true}
 	handle("PUT /sim/limits", func(r *http.Request) (any, error) {
 		var limit Limit
 		if err := body(r, &limit); err != nil {
@@ -126,8 +134,6 @@ func (o *Organization) Control() http.Handler {
 		o.LongRoleIDs(wanted.On)
 		return done, nil
 	})
-	handle("PUT /sim/key", func(r *http.Request) (any, error) { return done, o.replaceKey(r) })
-	return mux
 }
 
 // check refuses a fault that would do nothing or stop the server.

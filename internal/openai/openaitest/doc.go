@@ -2,7 +2,9 @@
 // tests, the demo and for whoever wants to try rollcall without an organization of their own.
 //
 // It is strict about the reference: unknown parameters and fields are refused, every answer has every field
-// that the reference names, and what the API would not do is not done. Faults come on demand.
+// that the reference names, and what the API would not do is not done. Faults (Fail), limits of
+// single endpoints (Limit, LimitEndpoint) and calls that hang (a Fault with a long Latency) come on demand; Control has
+// all of them over HTTP, and orgsim as commands.
 //
 // Where the reference is silent it assumes:
 //
@@ -17,5 +19,7 @@
 //   - A user who is managed through SCIM cannot be deleted or change role (400); the default user cannot be
 //     deleted (400).
 //   - The last owner can be neither demoted nor deleted (400).
+//   - A role has one ID, unless LongRoleIDs is set, as the live API was seen to be for some roles.
+//   - A limit counts the calls that it lets through, not those that it refuses.
 //   - Who is deleted and added again gets a new ID.
 package openaitest

@@ -19,7 +19,7 @@ const (
 	HintRetryAfter Hint = "retry-after"
 	// HintZero is "Retry-After: 0", however long it takes.
 	HintZero Hint = "zero"
-	// HintText is in the message only: "Please try again in 6.937s."
+	// HintText is in the message only, as "Please try again in 6.937s".
 	HintText Hint = "text"
 )
 
