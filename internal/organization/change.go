@@ -42,7 +42,7 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) {
 	if l == nil || ctx.Err() != nil || t.stale(p, due) {
 		return
 	}
-	if !t.pay(openai.Calls{endpointOf(due.Step): 1}) {
+	if !t.spend(p, endpointOf(due.Step)) {
 		return
 	}
 	t.begin(p.key.ID)

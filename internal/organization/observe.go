@@ -98,7 +98,7 @@ func (t *turn) firstAsker() (asker namespacedName) {
 
 // observeUser looks at one user by ID.
 func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error) {
-	if p.user.Email != "" && !t.pay(openai.Calls{openai.EndpointGetUser: 1}) {
+	if !t.spend(p, openai.EndpointGetUser) {
 		return time.Time{}, &openai.Error{Op: "get user", Status: http.StatusTooManyRequests, Message: "the budget of the turn is used up"}
 	}
 	l := t.reader(t.firstAsker())
@@ -128,6 +128,7 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 		return time.Time{}, nil
 	}
 	if p.look.Roles {
+		t.spend(p, openai.EndpointListUserRoles)
 		return t.listRoles(ctx, p.key.ID)
 	}
 	var first time.Time
@@ -135,6 +136,7 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 		if due.Step.Role.ID == "" {
 			continue
 		}
+		t.spend(p, openai.EndpointGetUserRole)
 		at, err := t.observeRole(ctx, p.key.ID, due.Step.Role)
 		if err != nil {
 			return first, err

@@ -151,6 +151,7 @@ func (p *pending) ring(now time.Time) time.Duration {
 		}
 		delete(p.timers, key)
 		p.add(Due, true, key)
+		next = 0
 	}
 	return next
 }

@@ -149,6 +149,8 @@ type turn struct {
 type passenger struct {
 	*candidate
 	keys []plan.Key
+	// paid are the calls of theirs that tokens were taken for.
+	paid openai.Calls
 	// seenAt is when the answer came on which their change rests, the earliest of all; failed is why there is none.
 	seenAt time.Time
 	failed error
@@ -179,7 +181,22 @@ func (t *turn) pay(calls openai.Calls) bool {
 	return true
 }
 
+// spend uses up the token of one call: of those that were taken for the person, else one more of the budget, if it is there.
+func (t *turn) spend(p *passenger, endpoint openai.Endpoint) bool {
+	t.paying.Lock()
+	if p.paid[endpoint] > 0 {
+		p.paid[endpoint]--
+		t.paying.Unlock()
+		return true
+	}
+	t.paying.Unlock()
+	return t.pay(openai.Calls{endpoint: 1})
+}
+
 func (t *turn) giveBack() {
+	for _, p := range t.people {
+		add(t.tokens, p.paid)
+	}
 	maps.DeleteFunc(t.tokens, func(_ openai.Endpoint, count int) bool { return count == 0 })
 	if len(t.tokens) > 0 {
 		t.limiter.Return(t.tokens)
@@ -214,7 +231,7 @@ func (t *turn) choose(ctx context.Context) bool {
 		if len(costs) > 0 {
 			callers++
 		}
-		t.people = append(t.people, &passenger{candidate: c, keys: keys, again: c.urgency})
+		t.people = append(t.people, &passenger{candidate: c, keys: keys, again: c.urgency, paid: costs})
 	}
 	if len(t.people) == 0 {
 		t.tokens[openai.EndpointListUsers]++
