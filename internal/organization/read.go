@@ -404,11 +404,22 @@ func (o *Organization) sighted(ctx context.Context) {
 		o.log.Error(err, "cannot tell who is undeclared; the next reading will")
 		return
 	}
+	names := o.objects(ctx)
 	now := map[string]sighting{}
 	var wake []plan.Key
 	for _, user := range o.roster.Users() {
 		if users == plan.Ignore && roles == plan.Ignore {
 			break
+		}
+		if roles == plan.Ignore {
+			named, err := o.cache.Named(ctx, names, roster.Keys(user))
+			if err != nil {
+				o.log.Error(err, "cannot tell who is undeclared; the next reading will")
+				return
+			}
+			if named {
+				continue
+			}
 		}
 		p, _, err := o.person(ctx, user.ID)
 		if err != nil {
