@@ -33,6 +33,8 @@ type OrganizationReconciler struct {
 	// counted is when an object's counts were written last; held is how many undeclared removals its guard holds.
 	counted map[types.NamespacedName]time.Time
 	held    map[types.NamespacedName]int
+	// read is when an object's Secret was read last.
+	read map[types.NamespacedName]secretRead
 }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations,verbs=get;list;watch
@@ -88,6 +90,7 @@ func (r *OrganizationReconciler) forget(name types.NamespacedName) {
 	defer r.mu.Unlock()
 	delete(r.counted, name)
 	delete(r.held, name)
+	delete(r.read, name)
 }
 
 // maxSyncRequest is as much of a request's value as the status repeats.
@@ -100,6 +103,11 @@ func (r *OrganizationReconciler) connect(ctx context.Context, org *v1alpha1.Orga
 		r.organizations.Suspend(name)
 		return 0, verdict.Paused(), nil
 	}
+	requested := requestOf(org)
+	if r.readLately(org, requested) {
+		again, v := r.keyVerdict(org, r.organizations.View(name))
+		return again, v, nil
+	}
 	credential, v, err := r.credential(ctx, org)
 	if err != nil {
 		return 0, v, err
@@ -109,16 +117,40 @@ func (r *OrganizationReconciler) connect(ctx context.Context, org *v1alpha1.Orga
 		return verdict.SecretPoll, v, nil
 	}
 	terms := organization.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
-	if err := r.organizations.Connect(name, credential, terms, organization.PairOf(org)); err != nil {
+	if err := r.organizations.Connect(name, credential, terms, organization.PairOf(org), requested); err != nil {
 		return verdict.SecretPoll, verdict.SecretInvalid(org, err.Error()), nil
 	}
-	if requested := requestOf(org); requested != org.Status.LastHandledSyncRequest {
+	r.noteRead(org)
+	if requested != org.Status.LastHandledSyncRequest {
 		if o := r.organizations.Usable(name); o != nil {
 			o.Ask(name, requested)
 		}
 	}
 	again, v := r.keyVerdict(org, r.organizations.View(name))
 	return again, v, nil
+}
+
+// secretRead is when, and for which generation, the Secret of an Organization was read last.
+type secretRead struct {
+	at         time.Time
+	generation int64
+}
+
+// readLately says whether the Secret need not be read now: the key is good, and it was read within the resync interval for
+// this manifest, and nobody asks for more.
+func (r *OrganizationReconciler) readLately(org *v1alpha1.Organization, requested string) bool {
+	r.mu.Lock()
+	last := r.read[client.ObjectKeyFromObject(org)]
+	r.mu.Unlock()
+	state := r.organizations.View(client.ObjectKeyFromObject(org)).State
+	return (state == organization.Proven || state == organization.Proving) && last.generation == org.Generation &&
+		requested == org.Status.LastHandledSyncRequest && time.Since(last.at) < org.Spec.ResyncInterval.Duration*4/5
+}
+
+func (r *OrganizationReconciler) noteRead(org *v1alpha1.Organization) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read[client.ObjectKeyFromObject(org)] = secretRead{time.Now(), org.Generation}
 }
 
 func requestOf(org *v1alpha1.Organization) string {
@@ -192,6 +224,7 @@ func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 // for or ended, and when anything changes of a leaver.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	r.counted, r.held = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]int{}
+	r.read = map[types.NamespacedName]secretRead{}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").
 		Watches(&v1alpha1.Organization{}, r.organizationWakes()).

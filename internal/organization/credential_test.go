@@ -14,7 +14,7 @@ func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
 	cred := NewCredential("sk-admin-THEKEY", "https://api.example/THEADDRESS", false)
 	organizations := New(Options{Now: time.Now})
 	object := types.NamespacedName{Namespace: "team-a", Name: "default"}
-	if err := organizations.Connect(object, cred, Terms{RequestsPerMinute: 1}, Pair{}); err != nil {
+	if err := organizations.Connect(object, cred, Terms{RequestsPerMinute: 1}, Pair{}, ""); err != nil {
 		t.Fatal(err)
 	}
 	l := organizations.links[object]

@@ -52,6 +52,9 @@ type link struct {
 	pair    Pair
 	handled string
 	usedAt  time.Time
+	// provedAt is when the key was tried last; asked is what a person asked for that with.
+	provedAt time.Time
+	asked    string
 }
 
 func (l *link) usable() bool {

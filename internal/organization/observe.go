@@ -2,13 +2,16 @@ package organization
 
 import (
 	"context"
-	"net/http"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
+
+// errBudget says that the budget has no call left for a look that turned out to be needed.
+var errBudget = errors.New("the budget of requests has no call left at the moment for a look at one more")
 
 // observe looks at the people of a turn: at all who have an address with one list, at those without one by ID, and at
 // the roles in question. seen is called once for each, as soon as what concerns them was answered.
@@ -56,8 +59,8 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 				// They have no address, or another one by now: only their ID finds them.
 				p.seenAt, p.failed = t.observeUser(ctx, p)
 			}
-			if p.failed == nil {
-				p.failed = rolesErr
+			if p.failed == nil && rolesErr != nil {
+				p.failed, p.rolesFailed = rolesErr, true
 			}
 			if !rolesAt.IsZero() && rolesAt.Before(p.seenAt) {
 				p.seenAt = rolesAt
@@ -99,7 +102,7 @@ func (t *turn) firstAsker() (asker namespacedName) {
 // observeUser looks at one user by ID.
 func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error) {
 	if !t.spend(p, openai.EndpointGetUser) {
-		return time.Time{}, &openai.Error{Op: "get user", Status: http.StatusTooManyRequests, Message: "the budget of the turn is used up"}
+		return time.Time{}, errBudget
 	}
 	l := t.reader(t.firstAsker())
 	if l == nil {

@@ -198,16 +198,16 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 // candidate returns what is to be done for a person now, or nil.
 func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgency) *candidate {
 	c := &candidate{key: plan.IDKey(p.User.ID), user: p.User, urgency: urgency}
-	if d.Look.User && !o.waits(c.key, lookKey{key: c.key}) {
-		c.look.User = true
+	if o.waits(c.key, lookKey{key: c.key}) {
+		return nil // nothing rests on a look that cannot be made
 	}
-	if d.Look.Roles && !o.waits(c.key, lookKey{key: c.key, roles: true}) {
-		c.look.Roles = true
-	}
+	c.look.User = d.Look.User
+	rolesWait := o.waits(c.key, lookKey{key: c.key, roles: true})
+	c.look.Roles = d.Look.Roles && !rolesWait
 	var gives, takes []plan.Due
 	for _, due := range d.Steps {
 		switch {
-		case due.Wait.Kind != plan.None:
+		case due.Wait.Kind != plan.None, rolesWait && due.Step.Role.ID != "":
 		case due.Step.Takes():
 			takes = append(takes, due)
 		default:

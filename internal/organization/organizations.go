@@ -90,7 +90,9 @@ func (a *Organizations) start(run func(ctx context.Context)) {
 
 // Connect gives an Organization object the credential that its Secret holds now. noted is what its status says it stands
 // for. A credential changes nothing before a reading with it has shown its organization.
-func (a *Organizations) Connect(object types.NamespacedName, credential Credential, terms Terms, noted Pair) error {
+// A key that was refused is proven again once in a while, and at once when a person asks for it: asked is what they asked
+// with last.
+func (a *Organizations) Connect(object types.NamespacedName, credential Credential, terms Terms, noted Pair, asked string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known := a.links[object]
@@ -98,7 +100,9 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 		known.mu.Lock()
 		changed := known.terms != terms
 		known.terms = terms
-		retry := known.state == KeyRefused || known.state == OtherOrganization || known.state == NoKey
+		useless := known.state == KeyRefused || known.state == OtherOrganization || known.state == Failed && asked != known.asked
+		retry := useless && (asked != known.asked || a.now().Sub(known.provedAt) >= provesAgain)
+		known.asked = asked
 		known.mu.Unlock()
 		if o := a.of(object); o != nil && changed {
 			o.setCeiling()
@@ -119,7 +123,7 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 		return err
 	}
 	a.disconnect(object, NoKey, nil)
-	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object)}
+	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked}
 	a.links[object] = l
 	if o := a.of(object); o != nil {
 		o.join(l)
@@ -274,6 +278,9 @@ func (a *Organizations) ledger(object types.NamespacedName) *ledger {
 // prove begins to find out which organization a key is of. a.mu is held.
 func (a *Organizations) prove(l *link, noted Pair) {
 	l.set(Proving, nil)
+	l.mu.Lock()
+	l.provedAt = a.now()
+	l.mu.Unlock()
 	if l.cancel != nil {
 		l.cancel()
 	}
@@ -322,6 +329,9 @@ func (a *Organizations) proveUntilKnown(ctx context.Context, l *link, noted Pair
 		}
 	}
 }
+
+// provesAgain is how long after a key was tried it is tried again, though it was refused.
+const provesAgain = 30 * time.Second
 
 const (
 	firstProof, lastProof = 500 * time.Millisecond, 2 * time.Minute

@@ -154,6 +154,8 @@ type passenger struct {
 	// seenAt is when the answer came on which their change rests, the earliest of all; failed is why there is none.
 	seenAt time.Time
 	failed error
+	// rolesFailed: it was the look at the roles that failed.
+	rolesFailed bool
 	// again is how soon they are taken up after the turn.
 	again Urgency
 
@@ -286,6 +288,9 @@ func (t *turn) run(ctx context.Context) {
 
 // settle notes what came of the looks at a person.
 func (t *turn) settle(ctx context.Context, p *passenger) {
+	if p.failed == nil {
+		t.lookSucceeded(lookKey{key: p.key})
+	}
 	if p.failed == nil || ctx.Err() != nil {
 		return
 	}
@@ -295,7 +300,7 @@ func (t *turn) settle(ctx context.Context, p *passenger) {
 	case isUnauthorized(p.failed):
 		return // the key is looked at
 	}
-	t.lookFailed(lookKey{p.key, p.look.Roles}, p.failed)
+	t.lookFailed(lookKey{p.key, p.rolesFailed}, p.failed)
 }
 
 // decide makes the plan again on what was just seen, of the person and of the manifests, and keeps those steps that are

@@ -74,14 +74,14 @@ func (d *decider) explainLook() {
 	}
 	for _, all := range []map[string]Said{d.Decision.Claims, d.Decision.Grants} {
 		for uid, said := range all {
-			if said.Fact.Kind == Unknown {
+			if said.Fact.Kind == Unknown || said.Fact.Kind == Pending {
 				said.Fact = d.LookFact
 				all[uid] = said
 			}
 		}
 	}
 	for ref, said := range d.Decision.Leaving {
-		if said.Fact.Kind == Unknown {
+		if said.Fact.Kind == Unknown || said.Fact.Kind == Pending {
 			said.Fact = d.LookFact
 			d.Decision.Leaving[ref] = said
 		}

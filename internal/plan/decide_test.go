@@ -288,9 +288,9 @@ func TestWhatALookThatFailedSays(t *testing.T) {
 			func(s *scene) { failed(s); s.Doubted = true; s.leaver() },
 			outcome{leaving: map[string]Kind{"default": Retrying}, look: Look{User: true}},
 		},
-		"what is known is said although a look failed": {
+		"a step that rests on a look that failed says why it is not made": {
 			func(s *scene) { failed(s); promotes(s.claim("a", 1)) },
-			outcome{now: []string{promoteAda}, claims: map[string]Kind{"a": Pending}},
+			outcome{now: []string{promoteAda}, claims: map[string]Kind{"a": Retrying}},
 		},
 	})
 }
