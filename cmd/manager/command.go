@@ -155,7 +155,7 @@ func (s *settings) run(ctx context.Context) error {
 	}
 	if err := controller.SetupWithManager(ctx, mgr, controller.Options{
 		Workers: s.workers, AllowInsecureBaseURL: s.allowInsecureBaseURL,
-		Metrics: metrics.Registry,
+		Metrics: metrics.Registry, Linger: s.linger(),
 	}); err != nil {
 		return err
 	}
@@ -167,6 +167,15 @@ func (s *settings) run(ctx context.Context) error {
 	}
 	logger.Info("rollcall starts", "version", version(), "cluster", rest.Host, "namespaces", s.watchNamespaces, "leaderElection", s.leaderElect)
 	return mgr.Start(ctx)
+}
+
+// linger is how long requests of the manager before this one may land. With the Lease of a leader that was lost their time
+// has passed too; one that is just started again, after a kill, knows of none before it.
+func (s *settings) linger() time.Duration {
+	if s.leaderElect {
+		return -1
+	}
+	return 0
 }
 
 func (s *settings) managerOptions() (ctrl.Options, error) {
