@@ -49,6 +49,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			rolesAt, rolesErr := t.observeRoles(ctx, p)
 			<-listed
 			switch {
+			case t.rolesOnly(p):
 			case p.key.ID == "":
 				p.failed = listFailed
 			case p.user.Email != "" && listFailed != nil:
@@ -76,6 +77,7 @@ func (t *turn) emails() []string {
 	var emails []string
 	for _, p := range t.people {
 		switch {
+		case t.rolesOnly(p):
 		case p.key.ID == "":
 			emails = append(emails, p.key.Email)
 		case p.user.Email != "":
@@ -89,6 +91,9 @@ func (t *turn) emails() []string {
 	}
 	return emails
 }
+
+// rolesOnly says whether only the roles of somebody are looked at, and nothing is changed on that.
+func (t *turn) rolesOnly(p *passenger) bool { return t.lane == looking && p.look.Roles && !p.look.User }
 
 func (t *turn) firstAsker() (asker namespacedName) {
 	for _, p := range t.people {
