@@ -211,6 +211,19 @@ func (p *pending) waitingSince(key plan.Key) (time.Time, bool) {
 	return c.since, true
 }
 
+// longest is how long the candidate has waited who waits longest for a change.
+func (p *pending) longest(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	longest := time.Duration(0)
+	for _, c := range p.candidates {
+		if len(c.steps) > 0 {
+			longest = max(longest, now.Sub(c.since))
+		}
+	}
+	return longest
+}
+
 // waiting returns the candidates of a lane who are not busy, the most urgent first; at most so many.
 func (p *pending) waiting(l lane, most int) []*candidate {
 	p.mu.Lock()

@@ -72,8 +72,8 @@ type world struct {
 	turnGroup *sync.WaitGroup
 	// standing returns the objects that stand for an organization.
 	standing func(context.Context, *Organization) []types.NamespacedName
-	// running returns the context in which the manager acts.
-	running func() context.Context
+	// spawn runs a function while the manager acts.
+	spawn func(func(context.Context))
 }
 
 // namespacedName is how Kubernetes names what plans call a Ref.
