@@ -36,7 +36,7 @@ type Organizations struct {
 func New(options Options) *Organizations {
 	w := &world{
 		cache: options.Cache, live: options.Live, edge: options.Edge, api: options.Metrics, metrics: options.Looks,
-		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, turnGroup: &sync.WaitGroup{},
+		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, began: options.Now(), turnGroup: &sync.WaitGroup{},
 	}
 	if w.timeout == 0 {
 		w.timeout = 30 * time.Second

@@ -50,7 +50,7 @@ type candidate struct {
 // costs are the calls that the candidate needs besides the look at the addresses of a turn.
 func (c *candidate) costs() openai.Calls {
 	calls := openai.Calls{}
-	if c.key.ID != "" && c.user.Email == "" {
+	if c.key.ID != "" && c.user.Email == "" && (c.lane != looking || c.look.User) {
 		calls[openai.EndpointGetUser]++
 	}
 	if c.look.Roles {
