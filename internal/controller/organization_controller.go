@@ -178,6 +178,9 @@ func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view org
 				return 0, verdict.Retrying(describeAPI(err))
 			}
 		}
+		if view.Slow {
+			return 0, verdict.WasReadSlowly(len(view.Learnt) > 0 || view.Paused > 0)
+		}
 		return 0, verdict.WasRead()
 	}
 	return 0, verdict.AsItWas()

@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -93,7 +94,7 @@ func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 	}
 	s.world = newWorldWith(ctx, func(spec *v1alpha1.OrganizationSpec) {
 		spec.Mode = mode
-		spec.Guard = v1alpha1.Guard{MinOwners: soakMinOwners, MaxRemovals: new(intstr.FromInt(s.maxRemovals))}
+		spec.Guard = v1alpha1.Guard{MinOwners: soakMinOwners, MaxRemovals: new(intstr.FromInt(s.maxRemovals)), RemovalDelay: &metav1.Duration{}}
 		if s.tidies {
 			removeUndeclared(spec)
 			unassignUndeclared(spec)

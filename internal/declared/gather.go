@@ -86,6 +86,19 @@ func (c *Cache) Gather(ctx context.Context, organizations []types.NamespacedName
 	return g, nil
 }
 
+// Named says whether any OrgUser of the Organizations names or remembers the person known by the keys.
+func (c *Cache) Named(ctx context.Context, organizations []types.NamespacedName, keys []plan.Key) (bool, error) {
+	for _, name := range organizations {
+		for _, key := range keys {
+			users, err := c.users(ctx, name.Namespace, byPerson, personValue(name.Name, key))
+			if err != nil || len(users) > 0 {
+				return len(users) > 0, err
+			}
+		}
+	}
+	return false, nil
+}
+
 // Organization returns the object, or nil where there is none.
 func (c *Cache) Organization(ctx context.Context, name types.NamespacedName) (*v1alpha1.Organization, error) {
 	org := &v1alpha1.Organization{}

@@ -146,6 +146,7 @@ func updateOf(step plan.Step) openai.UserUpdate {
 func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, sent time.Time, err error) {
 	step := due.Step
 	t.urge(p)
+	t.lookSucceeded(lateKey(p))
 	print := p.person.Fingerprint(step, due.Asker)
 	switch {
 	case err == nil:
@@ -208,7 +209,7 @@ func (o *Organization) accepted(target plan.Target, fingerprint string) {
 
 // late keeps that a look was too old for the call, twice in a row.
 func (t *turn) late(p *passenger, due plan.Due) {
-	key := lookKey{key: plan.Key{ID: p.key.ID, Email: "late"}}
+	key := lateKey(p)
 	t.mu.Lock()
 	before := t.looks[key]
 	if before == nil {
@@ -222,6 +223,9 @@ func (t *turn) late(p *passenger, due plan.Due) {
 		Kind: plan.Retrying, Words: "the API answers too slowly for a change to rest on a fresh look",
 	}, firstRetry, lastRetry)
 }
+
+// lateKey is under what it is kept that somebody's look was too old once.
+func lateKey(p *passenger) lookKey { return lookKey{key: plan.Key{ID: p.key.ID, Email: "late"}} }
 
 // lookFailed keeps that a look failed, and until when it is not tried again.
 func (o *Organization) lookFailed(key lookKey, err error) {

@@ -49,6 +49,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			rolesAt, rolesErr := t.observeRoles(ctx, p)
 			<-listed
 			switch {
+			case t.rolesOnly(p):
 			case p.key.ID == "":
 				p.failed = listFailed
 			case p.user.Email != "" && listFailed != nil:
@@ -78,6 +79,7 @@ func (t *turn) emails() []string {
 		switch {
 		case p.key.ID == "":
 			emails = append(emails, p.key.Email)
+		case t.rolesOnly(p):
 		case p.user.Email != "":
 			emails = append(emails, p.user.Email)
 		}
@@ -88,6 +90,11 @@ func (t *turn) emails() []string {
 		}
 	}
 	return emails
+}
+
+// rolesOnly says whether only the roles of somebody are asked for, on which no change rests in this turn.
+func (t *turn) rolesOnly(p *passenger) bool {
+	return t.lane == looking && p.key.ID != "" && !p.look.User
 }
 
 func (t *turn) firstAsker() (asker namespacedName) {

@@ -31,7 +31,6 @@ type Organization struct {
 	limiter *openai.Limiter
 	pending *pending
 	log     logr.Logger
-	started time.Time
 
 	mu    sync.Mutex
 	links map[types.NamespacedName]*link
@@ -79,7 +78,7 @@ type lookKey struct {
 
 func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
 	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(), started: w.now(),
+		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(),
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
 		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
@@ -298,7 +297,7 @@ func (o *Organization) about(ctx context.Context, g declared.Gathered, id string
 	if since, unsettled := o.roster.Unsettled(id); unsettled {
 		p.Unsettled, p.SettlesAt = true, since.Unix()+1
 	}
-	if begun := o.started.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
+	if begun := o.world.began.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
 		// A leader before this one may have had calls under way.
 		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
 	}

@@ -23,6 +23,8 @@ type Organizations struct {
 
 	mu       sync.Mutex
 	running  context.Context //nolint:containedctx // the time in which it acts; nothing is done before or after
+	stopped  bool
+	loops    sync.WaitGroup
 	links    map[types.NamespacedName]*link
 	byPair   map[Pair]*Organization
 	noted    map[types.NamespacedName]Pair // what the status of each object says
@@ -34,7 +36,7 @@ type Organizations struct {
 func New(options Options) *Organizations {
 	w := &world{
 		cache: options.Cache, live: options.Live, edge: options.Edge, api: options.Metrics, metrics: options.Looks,
-		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, turnGroup: &sync.WaitGroup{},
+		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, began: options.Now(), turnGroup: &sync.WaitGroup{},
 	}
 	if w.timeout == 0 {
 		w.timeout = 30 * time.Second
@@ -50,13 +52,10 @@ func New(options Options) *Organizations {
 		noted: map[types.NamespacedName]Pair{}, ledgers: map[types.NamespacedName]*ledger{},
 	}
 	w.standing = all.objectsOf
-	w.running = func() context.Context {
+	w.spawn = func(run func(context.Context)) {
 		all.mu.Lock()
 		defer all.mu.Unlock()
-		if all.running == nil {
-			return context.Background()
-		}
-		return all.running
+		all.start(run)
 	}
 	return all
 }
@@ -75,17 +74,29 @@ func (a *Organizations) Start(ctx context.Context) error {
 		start()
 	}
 	<-ctx.Done()
+	a.mu.Lock()
+	a.stopped = true
+	a.mu.Unlock()
+	// No turn begins once the loops have ended.
+	a.loops.Wait()
 	a.turnGroup.Wait()
 	return nil
 }
 
-// start runs the function while the organizations act.
+// start runs the function while the organizations act, and not after. a.mu is held.
 func (a *Organizations) start(run func(ctx context.Context)) {
-	if a.running == nil {
-		a.starting = append(a.starting, func() { go run(a.running) })
-		return
+	switch {
+	case a.stopped:
+	case a.running == nil:
+		a.starting = append(a.starting, func() {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.start(run)
+		})
+	default:
+		ctx := a.running
+		a.loops.Go(func() { run(ctx) })
 	}
-	go run(a.running)
 }
 
 // Connect gives an Organization object the credential that its Secret holds now. noted is what its status says it stands
@@ -440,6 +451,8 @@ type View struct {
 	// for; Paused is how long it asked not to be called.
 	Learnt map[openai.Endpoint]float64
 	Paused time.Duration
+	// Slow: somebody has waited long for a turn.
+	Slow bool
 	// Objects are all that stand for the organization.
 	Objects []types.NamespacedName
 }
@@ -466,10 +479,13 @@ func (a *Organizations) View(object types.NamespacedName) View {
 	if o != nil {
 		v.ReadAt, v.Counts = o.roster.ReadAt(), o.roster.Counts()
 		v.Learnt, v.Paused = o.limiter.Learnt(), o.limiter.Paused()
-		v.ReadErr = o.readError()
+		v.ReadErr, v.Slow = o.readError(), o.pending.longest(a.now()) > patience
 	}
 	return v
 }
+
+// patience is how long a change waits for its turn before that is said.
+const patience = 10 * time.Second
 
 // PairOf is what the status of an object says it stands for.
 func PairOf(org *v1alpha1.Organization) Pair {

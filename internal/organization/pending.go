@@ -50,7 +50,7 @@ type candidate struct {
 // costs are the calls that the candidate needs besides the look at the addresses of a turn.
 func (c *candidate) costs() openai.Calls {
 	calls := openai.Calls{}
-	if c.key.ID != "" && c.user.Email == "" {
+	if c.key.ID != "" && c.user.Email == "" && (c.lane != looking || c.look.User) {
 		calls[openai.EndpointGetUser]++
 	}
 	if c.look.Roles {
@@ -209,6 +209,19 @@ func (p *pending) waitingSince(key plan.Key) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return c.since, true
+}
+
+// longest is how long the candidate has waited who waits longest for a change.
+func (p *pending) longest(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	longest := time.Duration(0)
+	for _, c := range p.candidates {
+		if len(c.steps) > 0 {
+			longest = max(longest, now.Sub(c.since))
+		}
+	}
+	return longest
 }
 
 // waiting returns the candidates of a lane who are not busy, the most urgent first; at most so many.

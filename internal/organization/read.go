@@ -271,7 +271,11 @@ func (o *Organization) read(ctx context.Context) error {
 // takeOver keeps a whole reading, and has those taken up whom it shows otherwise, and those who are not settled.
 func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 	ctx := context.Background()
+	usersBefore, ownersBefore := o.roster.Size()
 	changed := o.roster.End(reading, users)
+	if users, owners := o.roster.Size(); users != usersBefore || owners != ownersBefore {
+		o.freeGuarded() // its rules count both
+	}
 	o.log.V(1).Info("read the organization whole", "users", len(users), "changed", len(changed))
 	o.sighted(ctx)
 	o.sweepTried()
@@ -341,14 +345,14 @@ func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) bool {
 	if asked || busy {
 		return busy
 	}
-	o.turnGroup.Go(func() {
+	o.spawn(func(ctx context.Context) {
 		defer func() {
 			o.mu.Lock()
 			o.listingCatalog = false
 			o.mu.Unlock()
 			o.edge.Wake(binding)
 		}()
-		ctx, cancel := context.WithTimeout(o.running(), 2*o.timeout)
+		ctx, cancel := context.WithTimeout(ctx, 2*o.timeout)
 		defer cancel()
 		l := o.reader(declared.OrganizationOf(binding))
 		if l == nil {
@@ -400,11 +404,22 @@ func (o *Organization) sighted(ctx context.Context) {
 		o.log.Error(err, "cannot tell who is undeclared; the next reading will")
 		return
 	}
+	names := o.objects(ctx)
 	now := map[string]sighting{}
 	var wake []plan.Key
 	for _, user := range o.roster.Users() {
 		if users == plan.Ignore && roles == plan.Ignore {
 			break
+		}
+		if roles == plan.Ignore {
+			named, err := o.cache.Named(ctx, names, roster.Keys(user))
+			if err != nil {
+				o.log.Error(err, "cannot tell who is undeclared; the next reading will")
+				return
+			}
+			if named {
+				continue
+			}
 		}
 		p, _, err := o.person(ctx, user.ID)
 		if err != nil {

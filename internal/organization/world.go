@@ -54,26 +54,29 @@ type Options struct {
 	Now     func() time.Time
 	// RequestTimeout bounds one request. 0: 30 s.
 	RequestTimeout time.Duration
-	// Linger is how long after a start requests of a leader before this one may still land. 0: 60 s; negative: not at all.
+	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
+	// as where leader election sees to it.
 	Linger time.Duration
 }
 
 // world is what all organizations share, none of which leads from one to another.
 type world struct {
-	cache     *declared.Cache
-	live      client.Reader
-	edge      Edge
-	api       *openai.Metrics
-	metrics   *Metrics
-	log       logr.Logger
-	now       func() time.Time
-	timeout   time.Duration
-	linger    time.Duration
+	cache   *declared.Cache
+	live    client.Reader
+	edge    Edge
+	api     *openai.Metrics
+	metrics *Metrics
+	log     logr.Logger
+	now     func() time.Time
+	timeout time.Duration
+	linger  time.Duration
+	// began is when this manager started.
+	began     time.Time
 	turnGroup *sync.WaitGroup
 	// standing returns the objects that stand for an organization.
 	standing func(context.Context, *Organization) []types.NamespacedName
-	// running returns the context in which the manager acts.
-	running func() context.Context
+	// spawn runs a function while the manager acts.
+	spawn func(func(context.Context))
 }
 
 // namespacedName is how Kubernetes names what plans call a Ref.

@@ -21,6 +21,17 @@ func WasRead() Verdict {
 	return Verdict{Ready, v1alpha1.ReasonInSync, "the organization was read whole"}
 }
 
+// WasReadSlowly says that changes wait for the budget of requests: for what the API takes, or for the ceiling of the spec.
+func WasReadSlowly(learnt bool) Verdict {
+	v := WasRead()
+	if learnt {
+		v.Message += "; changes wait, since the API takes fewer requests a minute than spec.requestsPerMinute (rollcall_api_learnt_requests_per_minute)"
+	} else {
+		v.Message += "; changes wait for their turn within spec.requestsPerMinute"
+	}
+	return v
+}
+
 // SecretNotFound says that the Secret is missing.
 func SecretNotFound(org *v1alpha1.Organization) Verdict {
 	ref := org.Spec.AdminKeySecretRef
