@@ -49,6 +49,8 @@ type Organization struct {
 	turns      [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
+	// reading are those that the reading under way answers.
+	reading map[types.NamespacedName]string
 	readErr error
 	reread  chan struct{}
 	// catalogFor has the bindings, by generation, for which the organization's roles were listed.

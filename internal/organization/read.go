@@ -129,8 +129,11 @@ func jittered(interval time.Duration) time.Duration {
 // value comes back as View.Handled.
 func (o *Organization) Ask(object types.NamespacedName, value string) {
 	o.mu.Lock()
-	asked := o.readFor[object] == value
-	o.readFor[object] = value
+	l := o.links[object]
+	asked := o.readFor[object] == value || o.reading[object] == value || l != nil && l.handledLast() == value
+	if !asked {
+		o.readFor[object] = value
+	}
 	o.mu.Unlock()
 	if !asked {
 		o.readNow()
@@ -218,8 +221,14 @@ func (o *Organization) read(ctx context.Context) error {
 		asked[name], asker = value, name
 	}
 	clear(o.readFor)
+	o.reading = asked
 	o.nextRead = time.Time{}
 	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.reading = nil
+	}()
 	class := openai.InBackground(ctx)
 	if len(asked) > 0 {
 		class = ctx
