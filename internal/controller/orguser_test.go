@@ -210,7 +210,7 @@ var _ = Describe("An OrgUser", func() {
 			w.expectOut("grace@example.com")
 			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
 			Expect(w.callsIn()).To(Equal([]string{"GET /organization/users", "DELETE /organization/users/{id} " + id}))
-			Expect(addressesIn(w.queries("GET /organization/users")[0])).To(ContainElement("grace@example.com"))
+			Expect(addressesIn(w.queries("GET /organization/users")[0])).To(ContainElement("Grace@Example.com"))
 			w.expectEvent(w.organization(), "Leaving", "grace@example.com ("+id+") leaves the organization: OrgUser grace was deleted")
 			w.expectEvent(w.organization(), "Removed", "removed Grace@Example.com ("+id+") from the organization")
 			w.expectNoLeavers()
