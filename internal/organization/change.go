@@ -261,7 +261,9 @@ func (o *Organization) clear(id string, d plan.Decision) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.looks, lookKey{key: plan.IDKey(id)})
+	if len(called) == 0 {
+		delete(o.looks, lookKey{key: plan.IDKey(id)}) // nothing rests on a look at them any more
+	}
 	for target := range maps.Clone(o.triedBy[id]) {
 		if !called[target] {
 			o.drop(target)

@@ -185,6 +185,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 	}
 	d := plan.Decide(p)
 	o.clear(id, d)
+	o.declaredNow(id, d, g)
 	if w.tell {
 		o.tell(g)
 	}

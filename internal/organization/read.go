@@ -458,6 +458,26 @@ func (o *Organization) sighted(ctx context.Context) {
 	o.pending.wake(Reread, false, wake...)
 }
 
+// declaredNow forgets that the last reading found a user undeclared whom an object declares by now.
+func (o *Organization) declaredNow(id string, d plan.Decision, g declared.Gathered) {
+	o.mu.Lock()
+	seen, ok := o.undeclared[id]
+	changed := ok && seen.user > 0 && !d.Undeclared
+	if changed {
+		seen.user = 0
+		o.undeclared[id] = seen
+	}
+	o.mu.Unlock()
+	if changed {
+		for _, org := range g.Organizations {
+			o.edge.WakeOrganization(types.NamespacedName{Namespace: org.Namespace, Name: org.Name}, countsGather)
+		}
+	}
+}
+
+// countsGather is how long changes of what is counted gather.
+const countsGather = 3 * time.Second
+
 // policies are the strongest for what is undeclared that any object has.
 func (o *Organization) policies(ctx context.Context) (users, roles plan.Policy) {
 	for _, name := range o.objects(ctx) {
