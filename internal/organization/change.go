@@ -149,6 +149,9 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 	t.urge(p)
 	t.lookSucceeded(lateKey(p))
 	print := p.person.Fingerprint(step, due.Asker)
+	if err != nil {
+		t.log.Info("the organization did not take a change", "organization", l.object.String(), "step", step.String(), "userID", step.UserID, "error", err.Error())
+	}
 	switch {
 	case err == nil:
 		t.logMade(l, step)

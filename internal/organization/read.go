@@ -52,7 +52,7 @@ func (o *Organization) setCeiling() {
 	o.mu.Lock()
 	for _, l := range o.links {
 		l.mu.Lock()
-		if n := l.terms.RequestsPerMinute; lowest == 0 || n < lowest {
+		if n := l.terms.RequestsPerMinute; l.state == Proven && (lowest == 0 || n < lowest) {
 			lowest = n
 		}
 		l.mu.Unlock()
@@ -182,7 +182,9 @@ func (o *Organization) keepReading(ctx context.Context) {
 		begun := o.now()
 		err := o.read(ctx)
 		o.mu.Lock()
-		o.readErr = err
+		if !isUnauthorized(err) {
+			o.readErr = err // else it is the key's, of one object
+		}
 		if err == nil {
 			attempts = 0
 			if !o.nextRead.After(begun) {
