@@ -362,7 +362,7 @@ func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
 	org.Status.Removals = &v1alpha1.Removals{WindowStart: start, Count: int32(max(0, before+count))} //nolint:gosec // people
 }
 
-// refund takes a count back after the API refused the removal. Should that fail, the count is too high, which is the safe
+// refund takes a count back after the API refused the removal, or it was not sent. Should that fail, the count is too high, which is the safe
 // side.
 func (t *turn) refund(ctx context.Context, asker plan.Ref) {
 	err := t.edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
@@ -372,7 +372,7 @@ func (t *turn) refund(ctx context.Context, asker plan.Ref) {
 		return nil
 	})
 	if err != nil {
-		t.log.Error(err, "a removal that the API refused stays counted in this window")
+		t.log.Error(err, "a removal that was not made stays counted in this window")
 	}
 	t.freeGuarded()
 }
@@ -382,7 +382,9 @@ func (t *turn) makeTaking(ctx context.Context, passed []passing) {
 	done := make(chan struct{}, len(passed))
 	for _, step := range passed {
 		go func() {
-			t.make(ctx, step.p, step.due)
+			if !t.make(ctx, step.p, step.due) && step.due.Step.Verb == plan.Remove {
+				t.refund(ctx, step.due.Asker)
+			}
 			done <- struct{}{}
 		}()
 	}

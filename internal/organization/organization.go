@@ -46,7 +46,8 @@ type Organization struct {
 	undeclared map[string]sighting
 	sums       plan.Sums
 	nextRead   time.Time
-	turns      [lanes]int
+	// turns are those under way, choosing those of them that have nobody yet.
+	turns, choosing [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
 	// reading are those that the reading under way answers.

@@ -182,7 +182,9 @@ func (o *Organization) keepReading(ctx context.Context) {
 		begun := o.now()
 		err := o.read(ctx)
 		o.mu.Lock()
-		o.readErr = err
+		if !isUnauthorized(err) {
+			o.readErr = err // else it is the key's, of one object
+		}
 		if err == nil {
 			attempts = 0
 			if !o.nextRead.After(begun) {
