@@ -226,8 +226,13 @@ func (t *turn) ownersSeen() int {
 			count++
 		}
 	}
+	t.paying.Lock()
+	found := t.found
+	t.paying.Unlock()
 	for _, owner := range t.staying {
-		add(owner.ID)
+		if found[owner.ID] { // whom the answer does not have may have left
+			add(owner.ID)
+		}
 	}
 	for _, p := range t.people {
 		if t.lookedAt(p) && p.failed == nil {

@@ -52,7 +52,7 @@ func (o *Organization) setCeiling() {
 	o.mu.Lock()
 	for _, l := range o.links {
 		l.mu.Lock()
-		if n := l.terms.RequestsPerMinute; lowest == 0 || n < lowest {
+		if n := l.terms.RequestsPerMinute; l.state == Proven && (lowest == 0 || n < lowest) {
 			lowest = n
 		}
 		l.mu.Unlock()

@@ -152,6 +152,8 @@ type turn struct {
 	people []*passenger
 	// staying are the owners who are looked at since they must stay.
 	staying []openai.User
+	// found has the IDs of all whom the list of this turn showed.
+	found map[string]bool
 	// counted is what this turn counted itself, by Organization object.
 	counted map[types.NamespacedName]int
 

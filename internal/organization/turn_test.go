@@ -124,12 +124,12 @@ func TestALookThatIsTooOldIsNoReasonToCall(t *testing.T) {
 		s.connect("team", "api", hourly, Pair{})
 		s.settle(time.Minute)
 		calls(api)
-		s.before = func(what string) error {
+		s.beforeAnswers(func(what string) error {
 			if what == "get OrgUser u-user-001" {
 				time.Sleep(1100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
 			}
 			return nil
-		}
+		})
 		user.Spec.Role = "owner"
 		s.edit(user)
 		s.settle(time.Minute)
@@ -144,7 +144,7 @@ func TestALookThatIsTooOldIsNoReasonToCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.expect("what is said", plan.Retrying, d.Claims[string(user.UID)].Fact.Kind)
-		s.before = nil
+		s.beforeAnswers(nil)
 		s.settle(5 * time.Minute)
 		s.expect("made when Kubernetes is fast again", []string{"user-001"}, s.edge.idsOf(plan.Update))
 	})

@@ -199,21 +199,35 @@ func keysOf[K comparable, V any](m map[K]V) func(func(K) bool) {
 type live struct{ *cluster }
 
 func (l live) Get(ctx context.Context, name client.ObjectKey, into client.Object, opts ...client.GetOption) error {
-	if l.before != nil {
-		if err := l.before("get " + kindOf(into) + " " + name.Name); err != nil {
-			return err
-		}
+	if err := l.answer("get " + kindOf(into) + " " + name.Name); err != nil {
+		return err
 	}
 	return l.cluster.Get(ctx, name, into, opts...)
 }
 
 func (l live) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
-	if l.before != nil {
-		if err := l.before("list " + kindOf(into)); err != nil {
-			return err
-		}
+	if err := l.answer("list " + kindOf(into)); err != nil {
+		return err
 	}
 	return l.cluster.List(ctx, into, opts...)
+}
+
+// answer calls what was set to be called before an answer.
+func (c *cluster) answer(what string) error {
+	c.mu.Lock()
+	before := c.before
+	c.mu.Unlock()
+	if before == nil {
+		return nil
+	}
+	return before(what)
+}
+
+// beforeAnswers has the function called before each live answer; nil ends that.
+func (c *cluster) beforeAnswers(before func(what string) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before = before
 }
 
 // fakeEdge writes into the cluster and keeps what it is told.
