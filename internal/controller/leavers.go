@@ -94,7 +94,7 @@ func (r *OrganizationReconciler) end(ctx context.Context, line v1alpha1.Leaver, 
 	}
 	heir := &v1alpha1.OrgUser{}
 	name := types.NamespacedName{Namespace: said.Fact.Object.Namespace, Name: said.Fact.Object.Name}
-	if err := r.live.Get(ctx, name, heir); client.IgnoreNotFound(err) != nil {
+	if err := client.IgnoreNotFound(r.live.Get(ctx, name, heir)); err != nil {
 		return nil, err
 	}
 	if heir.UID == "" || !heir.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(heir, v1alpha1.Finalizer) {

@@ -111,7 +111,7 @@ func (r *OrganizationReconciler) write(ctx context.Context, org *v1alpha1.Organi
 	before := org.DeepCopy()
 	err := r.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
 		if org.UID != before.UID {
-			return fmt.Errorf("Organization %s is another one by now", org.Name)
+			return fmt.Errorf("another object is Organization %s by now", org.Name)
 		}
 		if org.Generation == before.Generation {
 			r.setStatus(ctx, org, v, found)

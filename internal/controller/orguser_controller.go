@@ -109,7 +109,8 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 	case seen.fact.Kind == plan.NotWritten && len(seen.steps) == 0:
 		seen.fact = plan.Fact{} // it is written down with what is said now
 	case seen.fact.Kind == plan.Pending:
-		return org, seen, r.pending(o, &seen), nil
+		v := r.pending(o, &seen)
+		return org, seen, v, nil
 	}
 	return org, seen, verdict.OrgUser(seen.fact, who(user), org, seen.steps), nil
 }

@@ -2,11 +2,9 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -92,14 +90,6 @@ type brief struct{ events.EventRecorder }
 
 func (b brief) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
 	b.EventRecorder.Eventf(regarding, related, eventtype, reason, action, "%s", verdict.Cut(fmt.Sprintf(note, args...), maxNote))
-}
-
-// describe words an error of Kubernetes for a condition.
-func describe(err error) string {
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
-		return fmt.Sprintf("the Kubernetes API answered %s", status.Status().Reason)
-	}
-	return err.Error()
 }
 
 func firstError(errs ...error) error {

@@ -36,7 +36,7 @@ const countDelay = 3 * time.Second
 
 // orgUserWakes has an OrgUser looked at when its manifest changes, and whoever it names taken up.
 func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
-	wake := func(ctx context.Context, urgency organization.Urgency, objects ...client.Object) {
+	wake := func(urgency organization.Urgency, objects ...client.Object) {
 		o := r.organizations.Of(declared.OrganizationOf(objects[0]))
 		for _, object := range objects {
 			user, ok := object.(*v1alpha1.OrgUser)
@@ -73,7 +73,7 @@ func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
 			if e.IsInInitialList {
 				return // an organization that becomes known takes up everybody
 			}
-			wake(ctx, organization.Edited, e.Object)
+			wake(organization.Edited, e.Object)
 			naming(ctx, e.Object)
 			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
 		},
@@ -83,14 +83,14 @@ func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
 				r.edge.orgUsers.add(named(e.ObjectNew), false, 0)
 			}
 			if manifest || writtenDown(e.ObjectOld) != writtenDown(e.ObjectNew) {
-				wake(ctx, organization.Edited, e.ObjectOld, e.ObjectNew)
+				wake(organization.Edited, e.ObjectOld, e.ObjectNew)
 			}
 			if e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() {
 				naming(ctx, e.ObjectNew)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
-			wake(ctx, organization.Edited, e.Object)
+			wake(organization.Edited, e.Object)
 			naming(ctx, e.Object)
 			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
 		},
@@ -115,7 +115,7 @@ func writtenDown(object client.Object) string {
 
 // bindingWakes has a binding looked at when its manifest changes, and those taken up of whom it says something else now.
 func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
-	wake := func(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding, keys []plan.Key) {
+	wake := func(binding *v1alpha1.OrgUserRoleBinding, keys []plan.Key) {
 		if o := r.organizations.Of(declared.OrganizationOf(binding)); o != nil {
 			o.Wake(organization.Edited, true, keys...)
 		}
@@ -124,7 +124,7 @@ func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
 			r.edge.bindings.add(named(e.Object), e.IsInInitialList, 0)
 			if binding, ok := e.Object.(*v1alpha1.OrgUserRoleBinding); ok && !e.IsInInitialList {
-				wake(ctx, binding, r.everybody(ctx, binding))
+				wake(binding, r.everybody(ctx, binding))
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
@@ -141,14 +141,14 @@ func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
 				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() || before.Status.RoleID != after.Status.RoleID
 			switch {
 			case all:
-				wake(ctx, after, append(r.everybody(ctx, before), r.everybody(ctx, after)...))
+				wake(after, append(r.everybody(ctx, before), r.everybody(ctx, after)...))
 			default:
-				wake(ctx, after, r.differing(ctx, before, after))
+				wake(after, r.differing(ctx, before, after))
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
 			if binding, ok := e.Object.(*v1alpha1.OrgUserRoleBinding); ok {
-				wake(ctx, binding, r.everybody(ctx, binding))
+				wake(binding, r.everybody(ctx, binding))
 				r.cache.Forget(binding.UID)
 				r.forgetWritten(string(binding.UID))
 			}

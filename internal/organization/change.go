@@ -148,7 +148,7 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 	step := due.Step
 	t.urge(p)
 	t.lookSucceeded(lateKey(p))
-	print := p.person.Fingerprint(step, due.Asker)
+	fingerprint := p.person.Fingerprint(step, due.Asker)
 	if err != nil {
 		t.log.Info("the organization did not take a change", "organization", l.object.String(), "step", step.String(), "userID", step.UserID, "error", err.Error())
 	}
@@ -158,20 +158,20 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 		l.count(step.Verb)
 		t.made(ctx, p, due)
 		// If the organization does not have it so when it is looked at again, it is not sent again and again.
-		t.accepted(step.Target(), print)
+		t.accepted(step.Target(), fingerprint)
 	case isUnauthorized(err):
 		t.refused(l, err)
 	case openai.IsRateLimited(err):
 	case openai.IsTransient(err):
 		// It may have been carried out, and may still be.
 		t.roster.Doubt(step.UserID, step.Role.ID != "", sent.Add(2*t.timeout))
-		t.fail(step.Target(), print, plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
+		t.fail(step.Target(), fingerprint, plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
 	default:
 		if openai.IsNotFound(err) {
 			// They may have left: somebody is to look.
 			t.roster.Doubt(step.UserID, step.Role.ID != "", sent)
 		}
-		t.fail(step.Target(), print, plan.Fact{Kind: plan.Refused, Words: describe(err)}, firstRefusal, lastRefusal)
+		t.fail(step.Target(), fingerprint, plan.Fact{Kind: plan.Refused, Words: describe(err)}, firstRefusal, lastRefusal)
 	}
 	if err != nil && step.Verb == plan.Remove && (isUnauthorized(err) || openai.IsRateLimited(err) || openai.IsRejected(err) || openai.IsUnauthorized(err)) {
 		t.refund(ctx, due.Asker)
@@ -302,7 +302,8 @@ func (o *Organization) begin(id string) {
 func (o *Organization) end(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.inFlight[id]--; o.inFlight[id] <= 0 {
+	o.inFlight[id]--
+	if o.inFlight[id] <= 0 {
 		delete(o.inFlight, id)
 	}
 }

@@ -22,7 +22,6 @@ func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
 	o := newOrganization(organizations.world, l.pair, l.client.Limiter())
 	organizations.byPair[l.pair] = o
 	o.join(l)
-	//nolint:govet // copied to be formatted, and never used
 	for _, value := range []any{cred, &cred, l, organizations, o, organizations.links, []Credential{cred}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			text := fmt.Sprintf(verb, value)

@@ -293,7 +293,8 @@ func (p *pending) isBusy(keys []plan.Key) bool {
 func (p *pending) release(keys []plan.Key, again Urgency) {
 	p.mu.Lock()
 	for _, key := range keys {
-		if p.busy[key]--; p.busy[key] <= 0 {
+		p.busy[key]--
+		if p.busy[key] <= 0 {
 			delete(p.busy, key)
 		}
 	}

@@ -325,7 +325,7 @@ func (o *Organization) readRoles(ctx context.Context, l *link) error {
 func (o *Organization) listCatalog(ctx context.Context, l *link) error {
 	begun := o.now()
 	roles, err := l.client.ListRoles(ctx)
-	if err = o.answered(l, err); err != nil {
+	if err := o.answered(l, err); err != nil {
 		return err
 	}
 	if !o.roster.SetRoles(begun, roles) {

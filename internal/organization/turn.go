@@ -29,12 +29,10 @@ var turnsAtOnce = [lanes]int{giving: 3, taking: 1, looking: 1}
 func (o *Organization) startTurns(ctx context.Context) {
 	for l := range lanes {
 		for o.beginTurn(l) {
-			o.turnGroup.Add(1)
-			go func() {
-				defer o.turnGroup.Done()
+			o.turnGroup.Go(func() {
 				defer o.endTurn(l)
 				o.turn(ctx, l)
-			}()
+			})
 		}
 	}
 }

@@ -67,6 +67,17 @@ func Decide(p *Person) Decision {
 	return d.Decision
 }
 
+type decider struct {
+	*Person
+	Decision
+
+	// declaring are the claims that name the person and are not going; winner is the one that acts.
+	declaring []*Claim
+	winner    *Claim
+	taking    bool // winner takes the person over, and must write that down
+	leaving   bool // they are to be removed now
+}
+
 // explainLook says of what cannot be known yet why that is so, if a look failed.
 func (d *decider) explainLook() {
 	if d.LookFact.Kind == None {
@@ -86,17 +97,6 @@ func (d *decider) explainLook() {
 			d.Decision.Leaving[ref] = said
 		}
 	}
-}
-
-type decider struct {
-	*Person
-	Decision
-
-	// declaring are the claims that name the person and are not going; winner is the one that acts.
-	declaring []*Claim
-	winner    *Claim
-	taking    bool // winner takes the person over, and must write that down
-	leaving   bool // they are to be removed now
 }
 
 // resolve finds who acts among those who name the person, and says of the others what stands against them.
