@@ -549,7 +549,7 @@ func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 			return u, err
 		}
 		for _, due := range plan.Decide(p).Steps {
-			if !due.Step.Takes() || due.Wait.Kind == plan.None || due.Step.Verb == plan.Update {
+			if !due.Step.Takes() || due.Wait.Kind == plan.None || due.Wait.Kind == plan.Pending || due.Step.Verb == plan.Update {
 				continue
 			}
 			u.Left = append(u.Left, due)
