@@ -2,6 +2,11 @@ package organization
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,8 +15,75 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
+
+func ownersOf(n int, ids ...int) []openaitest.User {
+	all := persons(n)
+	for _, i := range ids {
+		all[i].Role = "owner"
+	}
+	return all
+}
+
+func TestAnOwnerWhomALookFindsWakesWhoIsHeld(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", ownersOf(5, 0, 1)...)
+		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
+		s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
+		other := s.orgUser("team", "user-002", "user-002@example.com")
+		s.connect("team", "api", hourly, Pair{})
+		s.settle(time.Minute)
+		s.expect("held", 2, api.Owners())
+		api.SetRole("user-002", "owner")
+		other.Spec.DeveloperPersona = new("x")
+		s.edit(other)
+		s.settle(3 * time.Hour)
+		s.expect("demoted", []string{"user-001", "user-002"}, s.edge.idsOf(plan.Update))
+	})
+}
+
+func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", ownersOf(5, 0, 1, 2)...)
+		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
+		user := s.orgUser("team", "user-002", "user-002@example.com", wants("owner"))
+		s.connect("team", "api", hourly, Pair{})
+		s.settle(time.Minute)
+		// For a while the list does not have one of them, whom the other endpoints have.
+		without := s.apis["api"]
+		s.apis["api"] = withoutUser(api, "user-000")
+		user.Spec.Role = "reader"
+		s.edit(user)
+		s.settle(30 * time.Second)
+		s.expect("held", []string(nil), s.edge.idsOf(plan.Update))
+		s.apis["api"] = without
+		s.settle(3 * time.Hour)
+		s.expect("demoted", []string{"user-002"}, s.edge.idsOf(plan.Update))
+	})
+}
+
+func withoutUser(api http.Handler, id string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.URL.RawQuery, "emails") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		recorder := httptest.NewRecorder()
+		api.ServeHTTP(recorder, r)
+		var page map[string]any
+		_ = json.Unmarshal(recorder.Body.Bytes(), &page)
+		data, _ := page["data"].([]any)
+		page["data"] = slices.DeleteFunc(data, func(item any) bool {
+			user, _ := item.(map[string]any)
+			return user["id"] == id
+		})
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Openai-Organization", "org-1")
+		_ = json.NewEncoder(w).Encode(page)
+	})
+}
 
 func within(s *scene, what string, got, most int) {
 	s.Helper()

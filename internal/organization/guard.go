@@ -100,9 +100,18 @@ func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.
 		}
 	}
 	try.Fact = fact
+	now := &tried{Try: try}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep(due.Step.Target(), &tried{Try: try})
+	if rule == plan.RuleMinOwners {
+		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
+		// none is more.
+		if before := t.tried[due.Step.Target()]; before != nil && before.Fingerprint == try.Fingerprint && before.Fact.Kind == plan.Guarded {
+			now.attempts = before.attempts + 1
+		}
+		now.Until = seconds(t.now().Add(spaced(now.attempts, firstRefusal, lastRefusal)))
+	}
+	t.keep(due.Step.Target(), now)
 }
 
 func (t *turn) users() int {

@@ -45,7 +45,9 @@ type Organization struct {
 	// undeclared is what the last whole reading found undeclared, and in how many in a row.
 	undeclared map[string]sighting
 	sums       plan.Sums
-	nextRead   time.Time
+	// owners is how many there were when it was looked last whether there are more.
+	owners   int
+	nextRead time.Time
 	// turns are those under way, choosing those of them that have nobody yet.
 	turns, choosing [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
