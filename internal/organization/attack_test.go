@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -175,5 +176,26 @@ func TestAWatchThatLagsIsNoLoop(t *testing.T) {
 		live.edit = nil
 		s.settle(5 * time.Minute)
 		s.expect("made when they agree", []string{"user-001"}, s.edge.idsOf(plan.Update))
+	})
+}
+
+func TestWhoIsHeldGoesWhenTheFirstWindowEnds(t *testing.T) {
+	inScene(t, func(s *scene) {
+		s.host("api", "org-1", persons(9)...)
+		one := func(o *v1alpha1.Organization) {
+			o.Spec.Guard.MaxRemovals = new(intstr.FromInt32(2))
+			o.Status.Removals = &v1alpha1.Removals{WindowStart: metav1.NewTime(time.Now()), Count: 1}
+		}
+		s.organization("team", one)
+		s.organization("other", one, func(o *v1alpha1.Organization) { o.Spec.Guard.Window = metav1.Duration{Duration: 30 * 24 * time.Hour} })
+		s.orgUser("team", "user-000", "user-000@example.com")
+		s.connect("team", "api", hourly, Pair{})
+		s.connect("other", "api", hourly, Pair{})
+		s.settle(time.Second)
+		s.leaver("team", "user-001")
+		s.settle(30 * time.Minute)
+		s.expect("held", []string(nil), s.edge.idsOf(plan.Remove))
+		s.settle(2 * time.Hour)
+		s.expect("removed", []string{"user-001"}, s.edge.idsOf(plan.Remove))
 	})
 }
