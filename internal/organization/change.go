@@ -77,11 +77,7 @@ func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step p
 		if err != nil {
 			return err
 		}
-		_, ownersBefore := o.roster.Size()
 		o.saw(o.roster.Changed(sent, user))
-		if _, owners := o.roster.Size(); owners > ownersBefore {
-			o.freeGuarded()
-		}
 		if hasRoleID(step) {
 			o.roster.ForgetAssignments(step.UserID)
 		}

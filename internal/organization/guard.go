@@ -50,9 +50,7 @@ func (l *left) prepare() {
 		l.objects[declared.RefOf(org)] = org
 		count, until := inWindow(org, l.t.now())
 		l.removals += count
-		if until.After(l.until) {
-			l.until = until
-		}
+		l.until = sooner(l.until, until, count)
 	}
 }
 
@@ -95,14 +93,26 @@ func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.
 		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: int(org.Spec.Guard.MinOwners)}
 	} else {
 		fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
+		if until.IsZero() {
+			until = t.now() // what counts is of this turn, and its window is not known yet
+		}
 		if fact.Numbers.Most > 0 {
 			fact.Until, try.Until = until.Unix(), seconds(until)
 		}
 	}
 	try.Fact = fact
+	now := &tried{Try: try}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep(due.Step.Target(), &tried{Try: try})
+	if rule == plan.RuleMinOwners {
+		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
+		// none is more.
+		if before := t.tried[due.Step.Target()]; before != nil && before.Fingerprint == try.Fingerprint && before.Fact.Kind == plan.Guarded {
+			now.attempts = before.attempts + 1
+		}
+		now.Until = seconds(t.now().Add(spaced(now.attempts, firstRefusal, lastRefusal)))
+	}
+	t.keep(due.Step.Target(), now)
 }
 
 func (t *turn) users() int {
@@ -296,9 +306,9 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 }
 
 // removals counts the removals in the present windows of all Organization objects that stand for the organization, live,
-// and says when the last of these windows ends.
+// and says when the first of these windows ends.
 func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
-	count, until := 0, t.now()
+	count, until := 0, time.Time{}
 	for _, name := range t.objects(ctx) {
 		org, err := t.look.Organization(ctx, name)
 		if err != nil {
@@ -309,11 +319,17 @@ func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
 		}
 		more, end := inWindow(org, t.now())
 		count += more + t.countedHere(name)
-		if end.After(until) {
-			until = end
-		}
+		until = sooner(until, end, more)
 	}
 	return count, until, nil
+}
+
+// sooner is when the first window ends in which anything is counted, of those before and one more.
+func sooner(until, end time.Time, count int) time.Time {
+	if count > 0 && (until.IsZero() || end.Before(until)) {
+		return end
+	}
+	return until
 }
 
 // countedHere is what this turn counted itself, after it had read the object.

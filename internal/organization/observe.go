@@ -199,7 +199,20 @@ func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (
 	return t.now(), nil
 }
 
-// saw has those taken up who were found to differ from what was known.
+// saw has those taken up who were found to differ from what was known, and with an owner more whom the guard held.
 func (o *Organization) saw(changed []plan.Key) {
 	o.pending.wake(Due, true, changed...)
+	if o.moreOwners() {
+		o.freeGuarded()
+	}
+}
+
+// moreOwners says whether there are more owners than when it was asked last.
+func (o *Organization) moreOwners() bool {
+	_, owners := o.roster.Size()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	more := owners > o.owners
+	o.owners = owners
+	return more
 }

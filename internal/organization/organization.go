@@ -47,7 +47,9 @@ type Organization struct {
 	sums       plan.Sums
 	// unresolved are OrgUsers that were not matched with anybody then.
 	unresolved []plan.Ref
-	nextRead   time.Time
+	// owners is how many there were when it was looked last whether there are more.
+	owners   int
+	nextRead time.Time
 	// turns are those under way, choosing those of them that have nobody yet.
 	turns, choosing [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.

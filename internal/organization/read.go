@@ -284,7 +284,8 @@ func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 	ctx := context.Background()
 	usersBefore, ownersBefore := o.roster.Size()
 	changed := o.roster.End(reading, users)
-	if users, owners := o.roster.Size(); users != usersBefore || owners != ownersBefore {
+	more := o.moreOwners()
+	if users, owners := o.roster.Size(); more || users != usersBefore || owners != ownersBefore {
 		o.freeGuarded() // its rules count both
 	}
 	o.log.V(1).Info("read the organization whole", "users", len(users), "changed", len(changed))
@@ -587,7 +588,7 @@ func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 			return u, err
 		}
 		for _, due := range plan.Decide(p).Steps {
-			if !due.Step.Takes() || due.Wait.Kind == plan.None || due.Step.Verb == plan.Update {
+			if !due.Step.Takes() || due.Wait.Kind == plan.None || due.Wait.Kind == plan.Pending || due.Step.Verb == plan.Update {
 				continue
 			}
 			u.Left = append(u.Left, due)

@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -359,7 +360,29 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 			p.steps = append(p.steps, due)
 		}
 	}
+	if d.Look == (plan.Look{}) {
+		t.notYet(p)
+	}
 	return nil
+}
+
+// notYet keeps that planned steps are not to be made by what was just seen. What is kept may not know that for a while, as
+// in a teardown, or when a watch lags: without it there would be look after look.
+func (t *turn) notYet(p *passenger) {
+	for _, planned := range p.candidate.steps {
+		target := planned.Step.Target()
+		if slices.ContainsFunc(p.steps, func(due plan.Due) bool { return due.Step.Target() == target }) {
+			continue
+		}
+		print := (&plan.Person{User: p.user}).Fingerprint(planned.Step, planned.Asker)
+		t.mu.Lock()
+		known := t.tried[target]
+		waits := known != nil && known.Fingerprint == print && (known.Until == 0 || t.now().Before(time.Unix(known.Until, 0)))
+		t.mu.Unlock()
+		if !waits {
+			t.fail(target, print, plan.Fact{Kind: plan.Pending}, firstRetry, lastRetry)
+		}
+	}
 }
 
 func (t *turn) lookedAt(p *passenger) bool { return !p.seenAt.IsZero() }
