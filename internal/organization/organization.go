@@ -48,7 +48,8 @@ type Organization struct {
 	// unresolved are OrgUsers that were not matched with anybody then.
 	unresolved []plan.Ref
 	nextRead   time.Time
-	turns      [lanes]int
+	// turns are those under way, choosing those of them that have nobody yet.
+	turns, choosing [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
 	// reading are those that the reading under way answers.
@@ -189,6 +190,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 	}
 	d := plan.Decide(p)
 	o.clear(id, d)
+	o.declaredNow(id, d, g)
 	if w.tell {
 		o.tell(g)
 	}

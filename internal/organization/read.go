@@ -52,7 +52,7 @@ func (o *Organization) setCeiling() {
 	o.mu.Lock()
 	for _, l := range o.links {
 		l.mu.Lock()
-		if n := l.terms.RequestsPerMinute; lowest == 0 || n < lowest {
+		if n := l.terms.RequestsPerMinute; l.state == Proven && (lowest == 0 || n < lowest) {
 			lowest = n
 		}
 		l.mu.Unlock()
@@ -182,7 +182,9 @@ func (o *Organization) keepReading(ctx context.Context) {
 		begun := o.now()
 		err := o.read(ctx)
 		o.mu.Lock()
-		o.readErr = err
+		if !isUnauthorized(err) {
+			o.readErr = err // else it is the key's, of one object
+		}
 		if err == nil {
 			attempts = 0
 			if !o.nextRead.After(begun) {
@@ -462,6 +464,26 @@ func (o *Organization) sighted(ctx context.Context) {
 	o.pending.wake(Reread, false, wake...)
 }
 
+// declaredNow forgets that the last reading found a user undeclared whom an object declares by now.
+func (o *Organization) declaredNow(id string, d plan.Decision, g declared.Gathered) {
+	o.mu.Lock()
+	seen, ok := o.undeclared[id]
+	changed := ok && seen.found && !d.Undeclared
+	if changed {
+		seen.found, seen.user = false, 0
+		o.undeclared[id] = seen
+	}
+	o.mu.Unlock()
+	if changed {
+		for _, org := range g.Organizations {
+			o.edge.WakeOrganization(types.NamespacedName{Namespace: org.Namespace, Name: org.Name}, countsGather)
+		}
+	}
+}
+
+// countsGather is how long changes of what is counted gather.
+const countsGather = 3 * time.Second
+
 // policies are the strongest for what is undeclared that any object has.
 func (o *Organization) policies(ctx context.Context) (users, roles plan.Policy) {
 	for _, name := range o.objects(ctx) {
@@ -517,38 +539,15 @@ func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 	o.mu.Lock()
 	u := Undeclared{Unresolved: o.unresolved, NoOrgUsers: true}
 	var ids []string
-	var found []string
 	for id, seen := range o.undeclared {
 		if seen.found {
-			found = append(found, id)
+			u.Users++
 		}
 		u.Roles += len(seen.roles)
 		ids = append(ids, id)
 	}
 	o.mu.Unlock()
-	names := o.objects(ctx)
-	for _, id := range found {
-		// Some have been declared since, or are gone.
-		user, there := o.roster.Get(id)
-		if !there {
-			continue
-		}
-		named, err := o.cache.Named(ctx, names, roster.Keys(user))
-		if err != nil {
-			return u, err
-		}
-		for _, name := range names {
-			org, err := o.cache.Organization(ctx, name)
-			if err != nil {
-				return u, err
-			}
-			named = named || org != nil && remembers(id)(org)
-		}
-		if !named {
-			u.Users++
-		}
-	}
-	for _, name := range names {
+	for _, name := range o.objects(ctx) {
 		declaring, err := o.cache.OrgUsers(ctx, name)
 		if err != nil {
 			return u, err
