@@ -143,12 +143,6 @@ func (w *world) expectSays(object client.Object, reason, message string) {
 		And(ContainSubstring(" "+reason), ContainSubstring(message)))
 }
 
-// leavers are the lines of the Organization's leavers.
-func (w *world) leavers() []v1alpha1.Leaver {
-	GinkgoHelper()
-	return w.status().Leaving
-}
-
 // verdictsOf watches an object. The function it returns tells every verdict that was seen.
 func (w *world) verdictsOf(object client.Object) func() []string {
 	GinkgoHelper()

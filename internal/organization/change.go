@@ -98,6 +98,13 @@ func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step p
 		err := l.changer.UnassignRole(ctx, step.UserID, step.Role.ID)
 		if err == nil || openai.IsNotFound(err) {
 			o.roster.SetUnassigned(step.UserID, step.Role.ID)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			for answered, sent := range o.alias {
+				if sent == step.Role.ID {
+					o.roster.SetUnassigned(step.UserID, answered)
+				}
+			}
 			return nil
 		}
 		return err

@@ -469,9 +469,9 @@ func (o *Organization) sighted(ctx context.Context) {
 func (o *Organization) declaredNow(id string, d plan.Decision, g declared.Gathered) {
 	o.mu.Lock()
 	seen, ok := o.undeclared[id]
-	changed := ok && seen.user > 0 && !d.Undeclared
+	changed := ok && seen.found && !d.Undeclared
 	if changed {
-		seen.user = 0
+		seen.found, seen.user = false, 0
 		o.undeclared[id] = seen
 	}
 	o.mu.Unlock()
@@ -540,38 +540,15 @@ func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 	o.mu.Lock()
 	u := Undeclared{Unresolved: o.unresolved, NoOrgUsers: true}
 	var ids []string
-	var found []string
 	for id, seen := range o.undeclared {
 		if seen.found {
-			found = append(found, id)
+			u.Users++
 		}
 		u.Roles += len(seen.roles)
 		ids = append(ids, id)
 	}
 	o.mu.Unlock()
-	names := o.objects(ctx)
-	for _, id := range found {
-		// Some have been declared since, or are gone.
-		user, there := o.roster.Get(id)
-		if !there {
-			continue
-		}
-		named, err := o.cache.Named(ctx, names, roster.Keys(user))
-		if err != nil {
-			return u, err
-		}
-		for _, name := range names {
-			org, err := o.cache.Organization(ctx, name)
-			if err != nil {
-				return u, err
-			}
-			named = named || org != nil && remembers(id)(org)
-		}
-		if !named {
-			u.Users++
-		}
-	}
-	for _, name := range names {
+	for _, name := range o.objects(ctx) {
 		declaring, err := o.cache.OrgUsers(ctx, name)
 		if err != nil {
 			return u, err

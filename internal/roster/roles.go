@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // assignments are one user's roles as last listed.
@@ -46,15 +47,15 @@ func (r *Roster) ListedRoles(begun time.Time, userID string, roles []openai.Role
 // SetAssigned keeps that the user holds a role.
 func (r *Roster) SetAssigned(userID string, assigned openai.RoleAssignment) {
 	r.editAssignments(userID, func(roles []openai.RoleAssignment) []openai.RoleAssignment {
-		roles = slices.DeleteFunc(roles, func(a openai.RoleAssignment) bool { return a.RoleID == assigned.RoleID })
+		roles = slices.DeleteFunc(roles, func(a openai.RoleAssignment) bool { return plan.SameRole(a.RoleID, assigned.RoleID) })
 		return append(roles, assigned)
 	})
 }
 
-// SetUnassigned keeps that the user does not hold a role.
+// SetUnassigned keeps that the user does not hold a role, by whichever of its IDs it was listed.
 func (r *Roster) SetUnassigned(userID, roleID string) {
 	r.editAssignments(userID, func(roles []openai.RoleAssignment) []openai.RoleAssignment {
-		return slices.DeleteFunc(roles, func(a openai.RoleAssignment) bool { return a.RoleID == roleID })
+		return slices.DeleteFunc(roles, func(a openai.RoleAssignment) bool { return plan.SameRole(a.RoleID, roleID) })
 	})
 }
 
