@@ -57,6 +57,8 @@ type Options struct {
 	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
 	// as where leader election sees to it.
 	Linger time.Duration
+	// Transport carries the requests to the organizations. nil: connections of each client's own.
+	Transport http.RoundTripper
 }
 
 // world is what all organizations share, none of which leads from one to another.
@@ -73,6 +75,7 @@ type world struct {
 	// began is when this manager started.
 	began     time.Time
 	turnGroup *sync.WaitGroup
+	transport http.RoundTripper
 	// standing returns the objects that stand for an organization.
 	standing func(context.Context, *Organization) []types.NamespacedName
 	// spawn runs a function while the manager acts.
