@@ -150,6 +150,7 @@ func (h *healthy) edit(ctx context.Context, clock *stopwatch, s schedule, i int)
 	if err := h.cluster.patch(ctx, orgUserPath(h.namespace, user), personaPatch(value)); err != nil {
 		return err
 	}
+	clock.note(editAnswered, time.Since(sent), true)
 	took, came, err := call.wait(ctx, sent, changePatience)
 	if err == nil {
 		clock.note(editToCall, took, came)

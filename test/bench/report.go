@@ -158,7 +158,9 @@ func (f *fairness) figures() []figure {
 	figures := append(f.changeFigures(editToCall, latency), f.changeFigures(creationToCall, latency)...)
 	figures = append(figures, f.changeFigures(creationToReady, 2*latency)...)
 	figures = append(append(figures, f.driftFigures(roleUndone)...), f.driftFigures(assignmentUndone)...)
+	answer := func(s *span) float64 { return s.Times[editAnswered].P99Ms }
 	return append(figures,
+		figure{Name: "the API server's answer to an edit, p99: alone, beside", Value: fmt.Sprintf("%.0f ms, %.0f ms", answer(f.Alone), answer(f.Beside))},
 		figure{Name: "cores used by the manager: alone, beside", Value: known(fmt.Sprintf("%.2f, %.2f", f.Alone.Load, f.Beside.Load), f.Alone.Load)},
 		figure{Name: "the others, when that was over", Value: f.Others.summary()},
 	)

@@ -14,6 +14,8 @@ import (
 type timed string
 
 const (
+	// editAnswered is the API server's own time for the patch: what comes after is the manager's.
+	editAnswered     timed = "edit to the API server's answer"
 	editToCall       timed = "edit to call"
 	creationToCall   timed = "creation to call"
 	creationToReady  timed = "creation to Ready"
