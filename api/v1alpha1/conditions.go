@@ -24,11 +24,12 @@ const (
 	ReasonOrganizationNotReady = "OrganizationNotReady"
 	// ReasonNotAMember: invite the person; the object becomes ready by itself once they have joined.
 	ReasonNotAMember = "NotAMember"
-	// ReasonProgressing: wait; there is more to do than fits into one pass.
+	// ReasonProgressing: wait; a change waits for its turn, or for an OrgUser that a subject names.
 	ReasonProgressing = "Progressing"
 	// ReasonRetrying: wait; the last try failed in a way that passes by itself.
 	ReasonRetrying = "Retrying"
-	// ReasonRejected: the API refused; mend what its message says. Tried again at each resync.
+	// ReasonRejected: the API refused; mend what its message says. Tried again when something of it changes, and else ever
+	// more rarely.
 	ReasonRejected = "Rejected"
 	// ReasonConflict: two objects or two sources disagree; decide which is right.
 	ReasonConflict = "Conflict"
@@ -46,13 +47,15 @@ const (
 	// Finalizer keeps an object until its share of the organization has been removed or released.
 	Finalizer = "openai.rollcall.dev/finalizer"
 
-	// SyncRequestedAtAnnotation on an Organization asks for a whole reading now: any new value does.
+	// SyncRequestedAtAnnotation on an Organization asks for a whole reading now, and for whatever failed, was refused or is
+	// held to be tried again: any new value does.
 	// status.lastHandledSyncRequest repeats the value once the reading is done.
 	SyncRequestedAtAnnotation = "openai.rollcall.dev/sync-requested-at"
 
 	// PausedAnnotation with the value "true" on any object stops everything that rollcall does for it, also
 	// its deletion, unless that changes nothing in the organization: with the policy Retain, or in a teardown.
-	// On an Organization it stops all of its objects.
+	// On an Organization it stops all of its objects, and its leavers wait. What a paused object declares stays
+	// declared: nobody whom it names loses anything.
 	PausedAnnotation = "openai.rollcall.dev/paused"
 )
 

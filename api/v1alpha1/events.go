@@ -17,9 +17,9 @@ const (
 	EventLeaving = "Leaving"
 	// EventDeclaredAgain: an OrgUser names somebody who was to leave, so they stay.
 	EventDeclaredAgain = "DeclaredAgain"
-	// EventRemoved: the object went, and its user has left the organization.
+	// EventRemoved: a leaver has left the organization.
 	EventRemoved = "Removed"
-	// EventRetained: the object went, and what it declared stays in the organization.
+	// EventRetained: the object went, and what it declared stays in the organization; of an Organization, its leavers.
 	EventRetained = "Retained"
 	// EventReleased: the object went, and there was nothing left to take away.
 	EventReleased = "Released"

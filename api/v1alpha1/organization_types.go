@@ -42,8 +42,9 @@ type OrganizationSpec struct {
 	ResyncInterval metav1.Duration `json:"resyncInterval,omitzero"`
 
 	// requestsPerMinute is the most requests a minute that rollcall sends to this
-	// organization, from 1 to 100000. Where the API asks for less (429,
-	// Retry-After), that is kept too. Default: 300.
+	// organization, from 1 to 100000. Where the API takes fewer (429), rollcall
+	// finds out how many, for each endpoint, and keeps to that. Of several objects
+	// for one organization the lowest holds. Default: 300.
 	// +optional
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=1
@@ -52,8 +53,8 @@ type OrganizationSpec struct {
 
 	// mode says whether rollcall changes the organization. Enforce changes it
 	// where it differs from what is declared. Observe changes nothing: each
-	// object's status.plan says what would be done, and deleting an object
-	// releases it. Default: Enforce.
+	// object's status.plan says what would be done, deleting an object releases
+	// it, and leavers wait. Default: Enforce.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -83,8 +84,8 @@ const (
 // Guard limits what rollcall may do, whatever is declared.
 type Guard struct {
 	// minOwners is the number of owners below which rollcall never brings the
-	// organization: removals and demotions that would are held. From 1 to 1000.
-	// Default: 2.
+	// organization: removals and demotions that would are held until there are
+	// more owners. From 1 to 1000. Default: 2.
 	// +optional
 	// +kubebuilder:default=2
 	// +kubebuilder:validation:Minimum=1
@@ -93,7 +94,8 @@ type Guard struct {
 
 	// maxRemovals is how many users rollcall may remove in a window, as a number
 	// or as a percentage of all users, rounded up and at least 1. Further removals
-	// are held until the next window. Default: 10%.
+	// are held until the next window, which begins with who waits longest. The
+	// removals of several objects for one organization add up. Default: 10%.
 	// +optional
 	// +kubebuilder:default="10%"
 	// +kubebuilder:validation:XIntOrString
@@ -153,17 +155,19 @@ type Undeclared struct {
 	// users that no OrgUser declares: Ignore; Report counts them in
 	// status.undeclaredUsers; Remove removes them, behind the guard, once two
 	// whole readings in a row have found them undeclared while every OrgUser was
-	// matched with a member. Service accounts, users who are managed through SCIM
-	// and the default user are never counted or removed. Default: Report.
+	// matched with a member, and while no other Organization object stands for the
+	// organization. Service accounts, users who are managed through SCIM and the
+	// default user are never counted or removed. Default: Report.
 	// +optional
 	// +kubebuilder:default=Report
 	Users UndeclaredUsersPolicy `json:"users,omitempty"`
 
 	// roleAssignments are the direct assignments of roles that are not predefined,
-	// to users whom an OrgUser declares, that no OrgUserRoleBinding declares:
-	// Ignore; Report counts them in status.undeclaredRoleAssignments; Unassign
-	// takes them away, on the same conditions as users. Report and Unassign cost
-	// one role list a declared user and resync. Default: Ignore.
+	// to users whom an OrgUser declares, that neither an OrgUserRoleBinding nor
+	// the roleID of an OrgUser declares: Ignore; Report counts them in
+	// status.undeclaredRoleAssignments; Unassign takes them away, on the same
+	// conditions as users. Report and Unassign cost one role list a declared user
+	// and resync. Default: Ignore.
 	// +optional
 	// +kubebuilder:default=Ignore
 	RoleAssignments UndeclaredRolesPolicy `json:"roleAssignments,omitempty"`
@@ -271,8 +275,8 @@ type OrganizationStatus struct {
 	// +optional
 	UndeclaredUsers *int32 `json:"undeclaredUsers,omitempty"`
 
-	// undeclaredRoleAssignments is the number of role assignments that no
-	// OrgUserRoleBinding declares; unset with the policy Ignore.
+	// undeclaredRoleAssignments is the number of role assignments of declared
+	// users that no object declares; unset with the policy Ignore.
 	// +optional
 	UndeclaredRoleAssignments *int32 `json:"undeclaredRoleAssignments,omitempty"`
 

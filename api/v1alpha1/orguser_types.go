@@ -89,7 +89,8 @@ type OrgUserStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// userID is the user's ID in the organization.
+	// userID is the ID of the user whom the object was matched with. It stays when
+	// that user leaves or has another address.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	UserID string `json:"userID,omitempty"`

@@ -79,8 +79,9 @@ type OrgUserRoleBindingSpec struct {
 	Subjects []Subject `json:"subjects"`
 
 	// deletionPolicy says what deleting this object does. Delete unassigns the
-	// role from its subjects, but from those to whom another OrgUserRoleBinding
-	// gives it; Retain leaves the assignments. Default: Delete.
+	// role from its subjects, but from those to whom another OrgUserRoleBinding or
+	// the roleID of an OrgUser gives it; Retain leaves the assignments. Default:
+	// Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -108,7 +109,7 @@ const (
 // SubjectStatus is one subject's state.
 type SubjectStatus struct {
 	// subject as spec.subjects names it. A subject that spec.subjects no longer
-	// names stays listed until the role is unassigned.
+	// names stays listed until the role is unassigned, or somebody else gives it.
 	// +required
 	Subject Subject `json:"subject"`
 

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,6 +24,16 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/controller"
+)
+
+// Who leads must be the only one whose requests still land. A leader that cannot renew stops after renewDeadline, and
+// a request of its last moment ends within the client's timeout of 30 seconds; only then, after leaseDuration, may
+// another one look. A manager that is told to stop lets its requests end first, and releases the Lease after that.
+const (
+	leaseDuration    = 60 * time.Second
+	renewDeadline    = 20 * time.Second
+	retryPeriod      = 3 * time.Second
+	gracefulShutdown = 40 * time.Second
 )
 
 // settings are what the flags set.
@@ -144,7 +155,7 @@ func (s *settings) run(ctx context.Context) error {
 	}
 	if err := controller.SetupWithManager(ctx, mgr, controller.Options{
 		Workers: s.workers, AllowInsecureBaseURL: s.allowInsecureBaseURL,
-		Metrics: metrics.Registry,
+		Metrics: metrics.Registry, Linger: s.linger(),
 	}); err != nil {
 		return err
 	}
@@ -156,6 +167,15 @@ func (s *settings) run(ctx context.Context) error {
 	}
 	logger.Info("rollcall starts", "version", version(), "cluster", rest.Host, "namespaces", s.watchNamespaces, "leaderElection", s.leaderElect)
 	return mgr.Start(ctx)
+}
+
+// linger is how long requests of the manager before this one may land. With the Lease of a leader that was lost their time
+// has passed too; one that is just started again, after a kill, knows of none before it.
+func (s *settings) linger() time.Duration {
+	if s.leaderElect {
+		return -1
+	}
+	return 0
 }
 
 func (s *settings) managerOptions() (ctrl.Options, error) {
@@ -175,6 +195,10 @@ func (s *settings) managerOptions() (ctrl.Options, error) {
 		LeaderElection:          s.leaderElect,
 		LeaderElectionID:        "openai.rollcall.dev",
 		LeaderElectionNamespace: s.leaderElectionNamespace,
+		LeaseDuration:           new(leaseDuration),
+		RenewDeadline:           new(renewDeadline),
+		RetryPeriod:             new(retryPeriod),
+		GracefulShutdownTimeout: new(gracefulShutdown),
 		// The process ends as soon as the manager does, so the next leader need not wait for the Lease to expire.
 		LeaderElectionReleaseOnCancel: true,
 		Cache: cache.Options{

@@ -61,7 +61,7 @@ func start(t *testing.T) *cluster {
 	for _, role := range roles {
 		c.orgsim("add-role", role)
 	}
-	c.background(c.tool("manager"), "--kubeconfig="+c.kubeconfig, "--leader-elect=false",
+	c.background(c.tool("manager"), "--kubeconfig="+c.kubeconfig, "--leader-elect", "--leader-election-namespace=default",
 		"--metrics-bind-address=0", "--health-probe-bind-address=0")
 	return c
 }

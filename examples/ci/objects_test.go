@@ -31,6 +31,7 @@ type object struct {
 	} `json:"spec"`
 	Status struct {
 		ObservedGeneration int64 `json:"observedGeneration"`
+		LeavingUsers       int   `json:"leavingUsers"`
 		Conditions         []struct {
 			Type    string `json:"type"`
 			Status  string `json:"status"`
@@ -75,7 +76,8 @@ func (c *cluster) join(objects []object) {
 	}
 }
 
-// apply applies a kustomization. Each Organization of it finds the simulator's key in its Secret.
+// apply applies a kustomization. Each Organization of it finds the simulator's key in its Secret, and waits with no
+// removal, so that the test sees it.
 func (c *cluster) apply(folder string) {
 	c.Helper()
 	for _, o := range c.render(folder) {
@@ -94,7 +96,12 @@ func (c *cluster) apply(folder string) {
 				"--from-literal="+key+"="+adminKey, "--from-literal=base-url="+c.simulator+"/v1")
 		}
 	}
-	c.kubectl("apply", "--server-side", "--kustomize="+folder)
+	c.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize="+folder)
+	for _, o := range c.render(folder) {
+		if o.Kind == "Organization" {
+			c.kubectl("patch", o.name(), "--namespace="+o.namespace(), "--type=merge", `--patch={"spec":{"guard":{"removalDelay":"0s"}}}`)
+		}
+	}
 }
 
 // prune deletes what is declared no more, as Flux and Argo CD do.
@@ -143,8 +150,12 @@ func (c *cluster) look() (busy bool, unmet []string) {
 				waits = waits || condition.Status == "True"
 			}
 		}
-		if ready && o.Metadata.DeletionTimestamp == "" {
+		leaving := o.Status.LeavingUsers
+		if ready && o.Metadata.DeletionTimestamp == "" && leaving == 0 {
 			continue
+		}
+		if ready && leaving > 0 {
+			why = fmt.Sprintf("%d people are to leave", leaving)
 		}
 		busy = busy || !waits
 		unmet = append(unmet, fmt.Sprintf("  %s in %s: %s", o.name(), o.namespace(), why))

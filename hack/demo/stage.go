@@ -68,7 +68,7 @@ func setUp(ctx context.Context, assets, programs string) (*stage, error) {
 	if err != nil {
 		return s, err
 	}
-	manager, err := s.start("manager", "--health-probe-bind-address", health, "--log-format", "text")
+	manager, err := s.start("manager", "--leader-elect", "--leader-election-namespace", "default", "--health-probe-bind-address", health, "--log-format", "text")
 	if err != nil {
 		return s, err
 	}
@@ -151,7 +151,7 @@ func (s *stage) tearDown() error {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 		select {
 		case <-c.exited:
-		case <-time.After(20 * time.Second):
+		case <-time.After(45 * time.Second):
 			errs = append(errs, fmt.Errorf("%s did not end when asked and was killed", c.name), c.cmd.Process.Kill())
 			<-c.exited
 		}

@@ -26,7 +26,9 @@ type condition struct {
 const (
 	users    = "kubectl get orgusers"
 	bindings = "kubectl get orguserrolebindings"
-	resync   = `kubectl annotate organization default --overwrite openai.rollcall.dev/sync-requested-at=now`
+
+	organizations = "kubectl get organizations"
+	resync        = `kubectl annotate organization default --overwrite openai.rollcall.dev/sync-requested-at=now`
 )
 
 func (s *stage) steps() []step {
@@ -41,7 +43,7 @@ func (s *stage) steps() []step {
 				"kubectl apply -k config/samples",
 				"kubectl wait organization/default orguser/ada orguser/grace orguser/alan orguserrolebinding/usage-viewers --for=condition=Ready --timeout=60s",
 			},
-			show: []string{"kubectl get organizations", users + " -o wide", bindings, "orgsim journal --changes"},
+			show: []string{organizations, users + " -o wide", bindings, "orgsim journal --changes"},
 		},
 		{
 			title: "A role change",
@@ -96,11 +98,29 @@ func (s *stage) steps() []step {
 			show:  []string{users},
 		},
 		{
-			title: "A removal",
-			what:  "Deleting an OrgUser removes the person, after a fresh look at who that is.",
-			run:   []string{"kubectl delete orguser grace --timeout=60s"},
+			title: "A person who leaves",
+			what: "Deleting an OrgUser makes its person a leaver: the object goes at once, and the person stays for\n" +
+				"spec.guard.removalDelay, so that a rename in Git, or a mistake, removes nobody. It is 5 minutes unless the\n" +
+				"Organization says something else; here it is 10 seconds.",
+			run: []string{
+				`kubectl patch organization default --type=merge -p {"spec":{"guard":{"removalDelay":"10s"}}}`,
+				"kubectl delete orguser grace --timeout=60s",
+			},
+			until: condition{organizations + " -o custom-columns=LEAVING:.status.leavingUsers", "1"},
+			show: []string{
+				organizations, users, "orgsim users grace",
+				organizations + ` -o jsonpath={range.items[*].status.leaving[*]}{.email}{"\tsince\t"}{.since}{"\tdue\t"}{.due}{"\n"}{end}`,
+			},
+		},
+		{
+			title: "Their removal",
+			what:  "When the time is over they are looked at afresh, the guard is asked, and they are removed.",
 			until: condition{"kubectl get events --field-selector reason=Removed", "grace.hopper"},
-			show:  []string{users, "orgsim users grace", "kubectl get events --field-selector reason=Removed -o custom-columns=OBJECT:.involvedObject.name,EVENT:.message"},
+			show:  []string{"orgsim users grace", "kubectl get events --field-selector reason=Removed -o custom-columns=OBJECT:.involvedObject.name,EVENT:.message"},
+		},
+		{
+			until: condition{organizations + " -o custom-columns=LEAVING:.status.leavingUsers", "0"},
+			show:  []string{organizations},
 		},
 		{
 			title: "A removal that is none: deletionPolicy Retain",

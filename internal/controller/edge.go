@@ -97,6 +97,11 @@ func (e *edge) WakeObjects(name types.NamespacedName) {
 // Made implements organization.Edge.
 func (e *edge) Made(_ context.Context, made organization.Made) {
 	step := made.Step
+	if step.Verb == plan.Update || step.Verb == plan.Remove {
+		for _, org := range made.Objects.Organizations {
+			e.WakeOrganization(client.ObjectKeyFromObject(org), countDelay)
+		}
+	}
 	switch {
 	case step.Verb == plan.Update:
 		for _, user := range made.Objects.Users {

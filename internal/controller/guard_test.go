@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -70,19 +72,22 @@ var _ = Describe("The guard", func() {
 		Expect(w.member("ada@example.com").Role).To(Equal("reader"))
 	})
 
-	It("holds nobody back in a teardown: an object that it held goes, and the person stays", func(ctx context.Context) {
+	It("holds nobody back in a teardown: whom it held stays", func(ctx context.Context) {
 		w := newWorldWith(ctx, minOwners(2), ada, openaitest.User{Email: "second@example.com", Role: "owner"})
 		user, second := w.orgUser("ada"), w.orgUser("second")
 		w.create(user, second)
 		w.expectReady(user, second)
 		w.delete(user)
-		w.expectStalled(user, "Held", "minOwners")
-		w.delete(w.organization())
 		w.expectGone(user)
+		w.expectHeld("ada", "minOwners")
+		w.expectStalled(w.organization(), "Held", "the removal of ada@example.com is held by spec.guard.minOwners")
+		w.delete(w.organization())
 		w.delete(second)
 		w.expectGone(second)
+		w.quiet()
 		Expect(w.mutationsTried()).To(BeEmpty())
-		w.expectEvent(user, "Retained", "Organization default is gone")
+		w.expectEvent(w.organization(), "Retained", "ada@example.com")
+		w.expectEvent(second, "Retained", "Organization default is gone")
 	})
 
 	It("looks afresh at the owners who are to stay", func(ctx context.Context) {
@@ -125,21 +130,63 @@ var _ = Describe("The guard", func() {
 		people, names := numberedPeople(5, "reader")
 		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(2)), append(people, ada)...)
 		users := w.declareAll(names)
-		for _, user := range users[:2] {
+		for i, user := range users[:2] {
 			w.delete(user)
 			w.expectGone(user)
+			w.expectOut(numbered(i))
 		}
 		w.delete(users[2])
-		w.expectWaiting(users[2], "Held", "the removal of user-0002@example.com is held by spec.guard.maxRemovals of Organization default: "+
-			"at most 2 of the users are removed in 1h; goes on by itself in the next window, or raise maxRemovals. To let the object go")
-		Expect(users[2].Status.Plan).To(Equal([]string{"remove user-0002@example.com from the organization"}))
-		w.expectEvent(users[2], "Held", "would be removal 3 of at most 2 in 1h; next at ")
-		Expect(w.events(users[2])).To(HaveLen(1), "it is told once")
+		w.expectGone(users[2])
+		rule := "the removal of user-0002@example.com is held by spec.guard.maxRemovals of Organization default: " +
+			"at most 2 of the users are removed in 1h; goes on by itself in the next window, or raise maxRemovals"
+		w.expectHeld(names[2], rule)
+		org := w.organization()
+		w.expectWaiting(org, "Held", rule)
+		w.expectEvent(org, "Held", "would be removal 3 of at most 2 in 1h; next at ")
+		w.resync()
+		w.quiet()
+		Expect(slices.DeleteFunc(w.events(org), func(e string) bool { return !strings.HasPrefix(e, "Held: ") })).To(HaveLen(1), "it is told once")
 		Expect(w.people()).To(HaveLen(4))
 		Expect(w.removals()).To(Equal(2))
 		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(3)) })
-		w.expectGone(users[2])
+		w.expectOut(numbered(2))
+		w.expectNoLeavers()
+		w.expectReady(org)
 		Expect(w.removals()).To(Equal(3))
+	})
+
+	It("costs nothing where it holds many", func(ctx context.Context) {
+		people, names := numberedPeople(30, "reader")
+		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(0)), append(people, ada)...)
+		for _, user := range w.declareAll(names) {
+			w.delete(user)
+		}
+		Eventually(w.leavers).Should(HaveLen(30))
+		w.expectStalled(w.organization(), "Held", "maxRemovals")
+		w.quiet()
+		w.sim.ResetJournal()
+		w.resync()
+		w.quiet()
+		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/users": 1}), "the reading alone")
+	})
+
+	It("lets the oldest leavers go first", func(ctx context.Context) {
+		people, names := numberedPeople(4, "reader")
+		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(0)), append(people, ada)...)
+		users := w.declareAll(names)
+		for _, i := range []int{2, 0, 3, 1} {
+			w.delete(users[i])
+			w.expectGone(users[i])
+			w.expectHeld(names[i], "maxRemovals")
+			since := w.leaver(names[i]).Since
+			Eventually(time.Now).Should(BeTemporally(">", since.Add(time.Second)), "times have whole seconds")
+		}
+		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(2)) })
+		w.expectOut(numbered(0))
+		w.expectOut(numbered(2))
+		w.quiet()
+		Expect(w.people()).To(ConsistOf("ada@example.com", numbered(1), numbered(3)))
+		w.expectHeld(names[3], "at most 2 of the users are removed in 1h")
 	})
 
 	It("begins a new window when the last one is over", func(ctx context.Context) {
@@ -147,16 +194,36 @@ var _ = Describe("The guard", func() {
 		w := newWorldWith(ctx, maxRemovals(intstr.FromInt32(1)), append(people, ada)...)
 		users := w.declareAll(names)
 		w.delete(users[0])
-		w.expectGone(users[0])
+		w.expectOut(numbered(0))
 		w.delete(users[1])
-		w.expectWaiting(users[1], "Held", "maxRemovals")
+		w.expectHeld(names[1], "maxRemovals")
 		org := w.organization()
 		Expect(admin.Get(w.ctx, client.ObjectKeyFromObject(org), org)).To(Succeed())
 		org.Status.Removals.WindowStart = metav1.NewTime(time.Now().Add(-2 * time.Hour))
 		Expect(admin.Status().Update(w.ctx, org)).To(Succeed())
 		w.resync()
-		w.expectGone(users[1])
+		w.expectOut(numbered(1))
 		Expect(w.removals()).To(Equal(1))
+	})
+
+	It("goes on by itself when the window ends", func(ctx context.Context) {
+		people, names := numberedPeople(2, "reader")
+		w := newWorldWith(ctx, func(spec *v1alpha1.OrganizationSpec) {
+			maxRemovals(intstr.FromInt32(1))(spec)
+			spec.Guard.Window.Duration = time.Minute
+		}, append(people, ada)...)
+		users := w.declareAll(names)
+		w.delete(users[0])
+		w.expectOut(numbered(0))
+		org := w.organization()
+		Expect(admin.Get(w.ctx, client.ObjectKeyFromObject(org), org)).To(Succeed())
+		org.Status.Removals.WindowStart = metav1.NewTime(time.Now().Add(-54 * time.Second))
+		Expect(admin.Status().Update(w.ctx, org)).To(Succeed())
+		w.delete(users[1])
+		w.expectHeld(names[1], "at most 1 of the users are removed in 1m")
+		w.expectWaiting(w.organization(), "Held", "goes on by itself")
+		w.expectOut(numbered(1))
+		w.expectReady(w.organization())
 	})
 
 	It("holds every removal where none is allowed, and does not ask again and again", func(ctx context.Context) {
@@ -165,11 +232,13 @@ var _ = Describe("The guard", func() {
 		w.create(user)
 		w.expectReady(user)
 		w.delete(user)
-		w.expectStalled(user, "Held", "the removal of Grace@Example.com is held by spec.guard.maxRemovals of Organization default, which is 0: nobody is removed; raise maxRemovals. To let")
+		w.expectGone(user)
+		w.expectStalled(w.organization(), "Held", "the removal of Grace@Example.com is held by spec.guard.maxRemovals of Organization default, which is 0: nobody is removed; raise maxRemovals")
+		w.expectHeld("grace", "which is 0: nobody is removed")
 		w.quiet()
 		Expect(w.mutationsTried()).To(BeEmpty())
 		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(1)) })
-		w.expectGone(user)
+		w.expectOut("grace@example.com")
 	})
 
 	It("takes a percentage of all users, rounded up and at least one", func(ctx context.Context) {
@@ -195,7 +264,7 @@ var _ = Describe("The guard", func() {
 			}
 		})
 		w.delete(user)
-		w.expectGone(user)
+		w.expectOut("grace@example.com")
 		Expect(counted).To(Receive(Equal(1)))
 	})
 
@@ -205,10 +274,12 @@ var _ = Describe("The guard", func() {
 		w.create(refused, user)
 		w.expectReady(refused, user)
 		w.delete(refused)
-		w.expectStalled(refused, "Rejected", "managed through SCIM")
+		w.expectGone(refused)
+		w.expectHeld("scim", "managed through SCIM")
+		w.expectStalled(w.organization(), "Rejected", "the removal of scim@example.com waits: the API refused the change")
 		w.delete(user)
-		w.expectGone(user)
-		Expect(w.removals()).To(Equal(1))
+		w.expectOut("grace@example.com")
+		Eventually(w.removals).Should(Equal(1))
 	})
 
 	It("gives the count back when the key may not remove", func(ctx context.Context) {
@@ -218,8 +289,9 @@ var _ = Describe("The guard", func() {
 		w.expectReady(user)
 		w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Status: http.StatusForbidden})
 		w.delete(user)
-		w.expectStalled(user, "Rejected", "403")
-		Expect(w.removals()).To(BeZero())
+		w.expectStalled(w.organization(), "Rejected", "403")
+		w.expectHeld("grace", "403")
+		Eventually(w.removals).Should(BeZero())
 	})
 
 	It("counts across two Organization objects of one organization", func(ctx context.Context) {
@@ -234,9 +306,12 @@ var _ = Describe("The guard", func() {
 		w.create(inSecond)
 		w.expectReady(inSecond)
 		w.delete(users[0])
-		w.expectGone(users[0])
+		w.expectOut(numbered(0))
 		w.delete(inSecond)
-		w.expectWaiting(inSecond, "Held", "maxRemovals of Organization second")
+		w.expectGone(inSecond)
+		w.expectWaiting(second, "Held", "maxRemovals of Organization second")
 		w.quiet() // until the window of the first is over
+		w.expectReady(w.organization())
+		Expect(w.people()).To(ContainElement(numbered(1)))
 	})
 })

@@ -38,7 +38,6 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 	if o == nil || o.Roster().ReadAt().IsZero() {
 		return seen, nil, nil
 	}
-	look := r.cache.NewLook(r.live)
 	for _, line := range org.Status.Leaving {
 		d, err := o.Decide(ctx, line.UserID)
 		if err != nil {
@@ -49,7 +48,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 			continue // the cache has it, and what it was decided on not yet
 		}
 		if said.Forget {
-			end, err := r.end(ctx, look, line, said)
+			end, err := r.end(ctx, line, said)
 			if err != nil {
 				return seen, nil, err
 			}
@@ -85,7 +84,7 @@ func whoLeft(line v1alpha1.Leaver) string {
 
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
-func (r *OrganizationReconciler) end(ctx context.Context, look *declared.Look, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
+func (r *OrganizationReconciler) end(ctx context.Context, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
 		if !r.edge.wasRemoved(line.UserID) {
@@ -101,7 +100,6 @@ func (r *OrganizationReconciler) end(ctx context.Context, look *declared.Look, l
 	if heir.UID == "" || !heir.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(heir, v1alpha1.Finalizer) {
 		return nil, nil //nolint:nilnil // they leave after all
 	}
-	_ = look
 	return &endedLeaver{line: line, reason: v1alpha1.EventDeclaredAgain,
 		note: fmt.Sprintf("%s (%s) stays: OrgUser %s declares them", whoLeft(line), line.UserID, said.Fact.Object)}, nil
 }

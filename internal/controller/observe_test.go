@@ -15,6 +15,16 @@ const observed = "Ready=True Observed"
 
 func observeOnly(spec *v1alpha1.OrganizationSpec) { spec.Mode = v1alpha1.ModeObserve }
 
+func (w *world) observe() {
+	GinkgoHelper()
+	edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Mode = v1alpha1.ModeObserve })
+}
+
+func (w *world) enforce() {
+	GinkgoHelper()
+	edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Mode = v1alpha1.ModeEnforce })
+}
+
 var _ = Describe("The mode Observe", func() {
 	It("changes nothing, says what would be done, and Enforce then does exactly that", func(ctx context.Context) {
 		w := newWorldWith(ctx, observeOnly, ada, grace, alan)
@@ -35,7 +45,7 @@ var _ = Describe("The mode Observe", func() {
 		Expect(w.mutationsTried()).To(BeEmpty())
 		Expect(changed.Finalizers).To(BeEmpty())
 
-		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Mode = v1alpha1.ModeEnforce })
+		w.enforce()
 		w.expectReady(changed, same, binding)
 		Expect(changed.Status.Plan).To(BeEmpty())
 		Expect(w.mutations()).To(ConsistOf(
@@ -49,7 +59,7 @@ var _ = Describe("The mode Observe", func() {
 		user, binding := w.orgUser("grace"), w.binding("viewers", "viewer", "grace")
 		w.create(user, binding)
 		w.expectReady(user, binding)
-		edit(w, w.organization(), func(org *v1alpha1.Organization) { org.Spec.Mode = v1alpha1.ModeObserve })
+		w.observe()
 		w.expectVerdict(user, observed)
 		w.expectVerdict(binding, observed)
 		w.sim.ResetJournal()
@@ -60,6 +70,31 @@ var _ = Describe("The mode Observe", func() {
 		Expect(w.mutationsTried()).To(BeEmpty())
 		Expect(w.holders("viewer")).To(ConsistOf("grace@example.com"))
 		w.expectEvent(user, "Retained", "the Organization's mode is Observe")
+		w.expectNoLeavers()
+	})
+
+	It("has corrected no drift when it ends: what was never so has not drifted", func(ctx context.Context) {
+		w := newWorldWith(ctx, observeOnly, ada, grace)
+		user := w.orgUser("grace", role("owner"))
+		w.create(user)
+		w.expectVerdict(user, observed)
+		w.enforce()
+		w.expectReady(user)
+		w.expectEvent(user, "Updated", `role from "reader" to "owner"`)
+		Expect(w.events(user)).NotTo(ContainElement(HavePrefix("DriftCorrected")))
+		w.observe()
+		w.expectVerdict(user, observed)
+		w.sim.SetRole(w.member("grace@example.com").ID, "reader")
+		w.resync()
+		Eventually(func(g Gomega) {
+			g.Expect(w.verdict(user)).To(Equal(observed))
+			g.Expect(user.Status.Plan).To(HaveLen(1))
+		}).Should(Succeed())
+		w.enforce()
+		w.expectReady(user)
+		Expect(w.member("grace@example.com").Role).To(Equal("owner"))
+		w.quiet()
+		Expect(w.events(user)).NotTo(ContainElement(HavePrefix("DriftCorrected")))
 	})
 })
 
@@ -90,9 +125,10 @@ var _ = Describe("The annotation paused", func() {
 		w.resync()
 		w.quiet()
 		Expect(w.mutationsTried()).To(BeEmpty())
+		w.expectNoLeavers()
 		resume(w, user)
 		w.expectGone(user)
-		Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+		w.expectOut("grace@example.com")
 	})
 
 	It("stops everything for a binding until it is taken away", func(ctx context.Context) {

@@ -182,6 +182,9 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 	if err != nil {
 		return farewell{}, verdict.Verdict{}, err
 	}
+	if err := r.isRemembered(ctx, org, userID); err != nil {
+		return farewell{}, verdict.Verdict{}, err
+	}
 	delay := declared.RemovalDelay(org)
 	message := fmt.Sprintf("%s (%s) leaves the organization: OrgUser %s was deleted; they are removed behind the guard", who(user), userID, user.Name)
 	if delay > 0 {
@@ -189,6 +192,19 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 	}
 	r.events.Eventf(org, user, "Normal", v1alpha1.EventLeaving, "Leave "+userID, "%s", message)
 	return farewell{reason: v1alpha1.EventLeaving, message: message}, verdict.Verdict{}, nil
+}
+
+// isRemembered sees that the leaver was kept: an API server whose kinds are older than this manager drops the field without
+// a word, and nobody would remember them.
+func (r *OrgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Organization, userID string) error {
+	kept := &v1alpha1.Organization{}
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(org), kept); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(kept.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID }) && kept.Status.LeavingUsers == nil {
+		return errors.New("the API server did not keep status.leaving: its CustomResourceDefinitions are older than this manager; apply config/crd of this version")
+	}
+	return nil
 }
 
 // forgetLeaver takes back that the person is to leave, if this object's deletion had it so.

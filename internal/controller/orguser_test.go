@@ -81,15 +81,22 @@ var _ = Describe("An OrgUser", func() {
 		Expect(w.member("grace@example.com").Role).To(Equal("owner"))
 	})
 
-	It("says that the person has left", func(ctx context.Context) {
+	It("says that the person has left, and whom it means, and becomes ready when they are back", func(ctx context.Context) {
 		w := newWorld(ctx, ada, grace)
 		user := w.orgUser("grace")
 		w.create(user)
 		w.expectReady(user)
-		w.sim.RemoveUser(w.member("grace@example.com").ID)
+		id := w.member("grace@example.com").ID
+		w.sim.RemoveUser(id)
 		w.resync()
-		w.expectWaiting(user, "NotAMember", "grace@example.com")
-		Expect(user.Status.UserID).To(BeEmpty())
+		w.expectWaiting(user, "NotAMember", "grace@example.com was a member of the organization, and left it")
+		Expect(user.Status.UserID).To(Equal(id), "whom it was matched with is remembered")
+		Expect([]string{user.Status.Email, user.Status.Role, user.Status.Name}).To(HaveEach(BeEmpty()), "of a member who is none nothing is said")
+		again := w.sim.AddUser(openaitest.User{Email: "grace@example.com", Role: "reader"})
+		Expect(again).NotTo(Equal(id))
+		w.resync()
+		w.expectReady(user)
+		Expect(user.Status.UserID).To(Equal(again))
 	})
 
 	It("undoes a change made by hand, and says which", func(ctx context.Context) {
@@ -103,7 +110,7 @@ var _ = Describe("An OrgUser", func() {
 		w.expectEvent(user, "DriftCorrected", `role from "owner" to "reader"`)
 	})
 
-	It("shows what the API refuses in the API's words, and asks again when the spec changes and at each resync", func(ctx context.Context) {
+	It("shows what the API refuses in the API's words, and asks again when a person asks and when the spec changes", func(ctx context.Context) {
 		w := newWorld(ctx, ada, openaitest.User{Email: "scim@example.com", Role: "reader", IsSCIMManaged: true})
 		user := w.orgUser("scim", role("owner"))
 		w.create(user)
@@ -114,7 +121,7 @@ var _ = Describe("An OrgUser", func() {
 		w.resync()
 		Eventually(w.mutationsTried).Should(HaveLen(2))
 		w.quiet()
-		Expect(w.mutationsTried()).To(HaveLen(2), "and not before the next resync")
+		Expect(w.mutationsTried()).To(HaveLen(2), "and not by itself so soon")
 		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role, user.Spec.TechnicalLevel = "", new("expert") })
 		w.expectReady(user)
 		Expect(w.member("scim@example.com").TechnicalLevel).To(Equal("expert"))
@@ -125,11 +132,69 @@ var _ = Describe("An OrgUser", func() {
 		w.sim.ResetJournal()
 		w.create(w.orgUser("ada", role("reader")))
 		w.expectReady(w.orgUser("ada"))
-		id := w.member("ada@example.com").ID
-		other := w.member("second@example.com").ID
-		Expect(w.callsIn()).To(Equal([]string{
-			"GET /organization/users/{id} " + id, "GET /organization/users/{id} " + other, "POST /organization/users/{id} " + id,
-		}), "also at the owner who is to stay")
+		Expect(w.callsIn()).To(Equal([]string{"GET /organization/users", "POST /organization/users/{id} " + w.member("ada@example.com").ID}))
+		Expect(addressesIn(w.queries("GET /organization/users")[0])).To(ConsistOf("ada@example.com", "second@example.com"), "also at the owner who is to stay")
+	})
+
+	It("goes by the person, not by the address, when the address goes to somebody else between two readings", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace, alan)
+		user := w.orgUser("grace", role("reader"))
+		w.create(user)
+		w.expectReady(user)
+		holder, other := w.member("grace@example.com").ID, w.member("alan@example.com").ID
+		w.sim.SetEmail(holder, "hopper@example.com")
+		w.sim.SetEmail(other, "grace@example.com")
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
+		w.expectStalled(user, "Conflict", "this object stands for user "+holder+", who has hopper@example.com in the organization now, and not grace@example.com; "+
+			"grace@example.com is user "+other+" now")
+		w.resync()
+		w.quiet()
+		w.expectStalled(user, "Conflict", "this object stands for user "+holder)
+		Expect(user.Status.UserID).To(Equal(holder))
+		Expect(w.mutationsTried()).To(BeEmpty(), "neither is made an owner")
+
+		w.sim.SetRole(holder, "owner")
+		w.sim.SetRole(other, "owner")
+		edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "reader" })
+		w.resync()
+		w.quiet()
+		w.expectStalled(user, "Conflict", "")
+		Expect(w.mutationsTried()).To(BeEmpty(), "neither is demoted")
+
+		w.delete(user)
+		w.expectGone(user)
+		w.expectHeld("grace", "nobody is removed: user "+holder+" has hopper@example.com in the organization now, and not grace@example.com")
+		w.expectStalled(w.organization(), "Conflict", "nobody is removed")
+		w.resync()
+		w.quiet()
+		Expect(w.people()).To(ConsistOf("ada@example.com", "hopper@example.com", "grace@example.com"), "neither is removed")
+	})
+
+	Describe("that is changed again while its change is looked at", func() {
+		DescribeTable("changes nothing", func(ctx context.Context, meanwhile func(*world, *v1alpha1.OrgUser)) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace", role("reader"))
+			w.create(user)
+			w.expectReady(user)
+			w.during("grace@example.com", func() { meanwhile(w, w.orgUser("grace")) })
+			edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "owner" })
+			w.expectLook("grace@example.com")
+			w.quiet()
+			Expect(w.mutationsTried()).To(BeEmpty())
+		},
+			Entry("where it is set back", func(w *world, user *v1alpha1.OrgUser) {
+				edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.Role = "reader" })
+			}),
+			Entry("where it is paused", func(w *world, user *v1alpha1.OrgUser) { pause(w, user) }),
+			Entry("where it is deleted with Retain", func(w *world, user *v1alpha1.OrgUser) {
+				edit(w, user, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+				w.delete(user)
+			}),
+			Entry("where the Organization is paused", func(w *world, _ *v1alpha1.OrgUser) { pause(w, w.organization()) }),
+			Entry("where Observe is set", func(w *world, _ *v1alpha1.OrgUser) { w.observe() }),
+			Entry("where the Organization is deleted", func(w *world, _ *v1alpha1.OrgUser) { w.delete(w.organization()) }),
+			Entry("where the namespace is deleted", func(w *world, _ *v1alpha1.OrgUser) { w.deleteNamespace() }),
+		)
 	})
 
 	Describe("that is deleted", func() {
@@ -142,9 +207,13 @@ var _ = Describe("An OrgUser", func() {
 			w.sim.ResetJournal()
 			w.delete(user)
 			w.expectGone(user)
+			w.expectOut("grace@example.com")
 			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
-			Expect(w.callsIn()).To(Equal([]string{"GET /organization/users/{id} " + id, "DELETE /organization/users/{id} " + id}))
-			w.expectEvent(user, "Removed", "removed grace@example.com")
+			Expect(w.callsIn()).To(Equal([]string{"GET /organization/users", "DELETE /organization/users/{id} " + id}))
+			Expect(addressesIn(w.queries("GET /organization/users")[0])).To(ContainElement("Grace@Example.com"))
+			w.expectEvent(w.organization(), "Leaving", "grace@example.com ("+id+") leaves the organization: OrgUser grace was deleted")
+			w.expectEvent(w.organization(), "Removed", "removed Grace@Example.com ("+id+") from the organization")
+			w.expectNoLeavers()
 		})
 
 		It("leaves the person in with Retain", func(ctx context.Context) {
@@ -159,37 +228,22 @@ var _ = Describe("An OrgUser", func() {
 			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
 		})
 
-		Describe("and changed while the removal waits for its turn", func() {
-			// deleting is a world in which the OrgUser of grace is being deleted and changed before the call.
-			deleting := func(ctx context.Context, change func(*v1alpha1.OrgUser)) (*world, *v1alpha1.OrgUser) {
-				GinkgoHelper()
-				w := newWorld(ctx, ada, grace)
-				user := w.orgUser("grace")
-				w.create(user)
-				w.expectReady(user)
-				w.sim.During(func(call openaitest.Call) {
-					if call.Endpoint == "/organization/users/{id}" {
-						edit(w, w.orgUser("grace"), change)
-					}
-				})
-				w.delete(user)
-				return w, user
-			}
-
-			It("leaves the person in with Retain", func(ctx context.Context) {
-				w, user := deleting(ctx, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
-				w.expectGone(user)
-				w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
-				Expect(w.mutationsTried()).To(BeEmpty())
-			})
-
-			It("keeps the object when it is paused", func(ctx context.Context) {
-				w, user := deleting(ctx, func(user *v1alpha1.OrgUser) {
-					user.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"}
-				})
-				w.expectStalled(user, "Paused", "")
-				Expect(w.mutationsTried()).To(BeEmpty())
-			})
+		It("stays while it is paused, and leaves the person in when Retain is set then", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			pause(w, user)
+			w.delete(user)
+			w.expectStalled(user, "Paused", "set spec.deletionPolicy to Retain")
+			w.quiet()
+			w.expectNoLeavers()
+			edit(w, user, func(user *v1alpha1.OrgUser) { retain(&user.Spec) })
+			w.expectGone(user)
+			w.expectEvent(user, "Retained", "spec.deletionPolicy is Retain")
+			w.quiet()
+			w.expectNoLeavers()
+			Expect(w.mutationsTried()).To(BeEmpty())
 		})
 
 		It("takes a person who is gone already for removed", func(ctx context.Context) {
@@ -200,7 +254,9 @@ var _ = Describe("An OrgUser", func() {
 			w.sim.RemoveUser(w.member("grace@example.com").ID)
 			w.delete(user)
 			w.expectGone(user)
-			Expect(w.mutations()).To(BeEmpty())
+			w.expectNoLeavers()
+			Expect(w.mutationsTried()).To(BeEmpty())
+			w.expectEvent(w.organization(), "Removed", "is not in the organization any more")
 		})
 
 		It("removes the person also when the manager was killed before it wrote down whom it had matched", func(ctx context.Context) {
@@ -212,7 +268,7 @@ var _ = Describe("An OrgUser", func() {
 			w.delete(user)
 			w.startManager()
 			w.expectGone(user)
-			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+			Eventually(w.people).Should(Equal([]string{"ada@example.com"}))
 		})
 
 		It("lets an object go that was never matched with anybody", func(ctx context.Context) {
@@ -230,13 +286,22 @@ var _ = Describe("An OrgUser", func() {
 			user := w.orgUser("grace")
 			w.create(user)
 			w.expectReady(user)
-			w.sim.SetEmail(w.member("grace@example.com").ID, "hopper@example.com")
+			id := w.member("grace@example.com").ID
+			w.sim.SetEmail(id, "hopper@example.com")
 			w.delete(user)
-			w.expectStalled(user, "Conflict", "nobody is removed")
-			Expect(w.mutations()).To(BeEmpty())
-			edit(w, user, func(user *v1alpha1.OrgUser) { user.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
 			w.expectGone(user)
+			w.expectHeld("grace", "nobody is removed")
+			w.expectStalled(w.organization(), "Conflict", "nobody is removed: user "+id+" has hopper@example.com in the organization now, and not grace@example.com")
 			Expect(w.mutations()).To(BeEmpty())
+
+			stays := w.orgUser("hopper", retain, func(spec *v1alpha1.OrgUserSpec) { spec.Email, spec.UserID = "", id })
+			w.create(stays)
+			w.expectReady(stays, w.organization())
+			w.expectNoLeavers()
+			w.delete(stays)
+			w.expectGone(stays)
+			w.quiet()
+			Expect(w.mutations()).To(BeEmpty(), "it was told how to let them stay")
 		})
 
 		It("removes nobody when the namespace is being deleted", func(ctx context.Context) {
@@ -246,8 +311,9 @@ var _ = Describe("An OrgUser", func() {
 			w.expectReady(user)
 			w.deleteNamespace()
 			w.expectGone(user)
+			w.quiet()
 			Expect(w.people()).To(HaveLen(2))
-			Expect(w.mutations()).To(BeEmpty())
+			Expect(w.mutationsTried()).To(BeEmpty())
 		})
 
 		It("removes nobody when the Organization is gone", func(ctx context.Context) {
@@ -258,7 +324,8 @@ var _ = Describe("An OrgUser", func() {
 			w.delete(w.organization())
 			w.delete(user)
 			w.expectGone(user)
-			Expect(w.mutations()).To(BeEmpty())
+			w.quiet()
+			Expect(w.mutationsTried()).To(BeEmpty())
 			w.expectEvent(user, "Retained", "Organization default is gone")
 		})
 
@@ -267,13 +334,31 @@ var _ = Describe("An OrgUser", func() {
 			user := w.orgUser("grace")
 			w.create(user)
 			w.expectReady(user)
-			w.sim.Fail(openaitest.Fault{Method: http.MethodGet, Path: "/organization/users/*", Status: 503})
+			w.sim.Fail(openaitest.Fault{Method: http.MethodGet, Path: "/organization/users", Status: 503})
 			w.delete(user)
-			w.expectWaiting(user, "Retrying", "503")
-			Expect(w.message(user)).To(ContainSubstring("set spec.deletionPolicy to Retain"))
-			w.sim.ClearFaults()
 			w.expectGone(user)
-			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+			w.quiet()
+			Expect(w.leavers()).To(HaveLen(1))
+			Expect(w.mutationsTried()).To(BeEmpty())
+			w.sim.ClearFaults()
+			w.expectOut("grace@example.com")
+			w.expectNoLeavers()
+		})
+
+		It("tries a removal again that failed, and says so", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			user := w.orgUser("grace")
+			w.create(user)
+			w.expectReady(user)
+			w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Status: 503})
+			w.delete(user)
+			w.expectGone(user)
+			w.expectHeld("grace", "503")
+			w.expectWaiting(w.organization(), "Retrying", "the removal of grace@example.com waits: tried again until it succeeds")
+			w.sim.ClearFaults()
+			w.expectOut("grace@example.com")
+			w.expectNoLeavers()
+			w.expectReady(w.organization())
 		})
 
 		It("removes once when the answer to the removal was lost", func(ctx context.Context) {
@@ -284,7 +369,9 @@ var _ = Describe("An OrgUser", func() {
 			w.sim.Fail(openaitest.Fault{Method: http.MethodDelete, Path: "/organization/users/*", Drop: openaitest.DropAfter, Times: 1})
 			w.delete(user)
 			w.expectGone(user)
-			Expect(w.people()).To(Equal([]string{"ada@example.com"}))
+			w.expectOut("grace@example.com")
+			w.expectNoLeavers()
+			w.quiet()
 			Expect(w.mutationsTried()).To(HaveLen(1))
 		})
 	})
@@ -343,13 +430,38 @@ var _ = Describe("An OrgUser", func() {
 			w.expectStalled(third, "Conflict", "OrgUser "+w.namespace+"/the-oldest declares")
 			w.delete(second)
 			w.expectGone(second)
+			w.quiet()
+			w.expectNoLeavers()
 			Expect(w.mutations()).To(BeEmpty())
 
 			w.delete(first)
 			w.expectGone(first)
 			w.expectReady(third)
 			Expect(w.member("grace@example.com").Role).To(Equal("owner"), "the next takes over")
+			w.quiet()
+			w.expectNoLeavers()
 			Expect(w.mutations()).To(Equal([]string{"POST /organization/users/{id} grace@example.com"}), "without a removal in between")
+		})
+
+		It("changes nothing when it is deleted, also where it acted once", func(ctx context.Context) {
+			w := newWorld(ctx, ada, grace)
+			first := w.orgUser("grace", role("reader"))
+			w.create(first)
+			w.expectReady(first)
+			Eventually(time.Now).Should(BeTemporally(">", first.CreationTimestamp.Add(time.Second)), "creation times have whole seconds")
+			loser := w.orgUser("grace", role("owner"))
+			loser.Name, loser.Finalizers = "grace-again", []string{v1alpha1.Finalizer}
+			w.create(loser)
+			w.expectStalled(loser, "Conflict", "OrgUser "+w.namespace+"/grace declares")
+			Expect(loser.Status.UserID).NotTo(BeEmpty())
+			w.delete(loser)
+			w.expectGone(loser)
+			w.expectEvent(loser, "Retained", "OrgUser "+w.namespace+"/grace declares the same person")
+			w.resync()
+			w.quiet()
+			w.expectReady(first)
+			w.expectNoLeavers()
+			Expect(w.mutationsTried()).To(BeEmpty())
 		})
 
 		It("lets one act also where both were created in one second and the other acted first", func(ctx context.Context) {

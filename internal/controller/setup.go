@@ -23,7 +23,8 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// RequestTimeout bounds one request to an organization. 0: 30 s.
 	RequestTimeout time.Duration
-	// Linger is how long after a start requests of a leader before this one may still land. 0: 60 s; negative: not at all.
+	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
+	// as where leader election sees to it.
 	Linger time.Duration
 }
 

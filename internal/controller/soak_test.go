@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ var (
 
 // soakSeeds are the seeds of every run, and as many more as make soak asks for.
 func soakSeeds() []uint64 {
-	seeds := []uint64{1, 2, 3, 4, 5, 6}
+	seeds := []uint64{1, 2, 3, 4, 5, 6, laggingSeed, narrowSeed}
 	from := *soakFrom
 	if from == 0 {
 		from = rand.Uint64N(1 << 32)
@@ -36,10 +37,19 @@ func soakSeeds() []uint64 {
 }
 
 const (
+	// laggingSeed is a history in which the manager is told late of every change, and narrowSeed one with a small budget, a
+	// slow API, and an endpoint that takes few requests.
+	laggingSeed = 7
+	narrowSeed  = 8
+)
+
+const (
 	soakPeople    = 12
 	soakSteps     = 100 // of a history, besides its scenes
 	soakBurst     = 6
 	soakMinOwners = 2
+	// soakVariants is after how many seeds the variants come again.
+	soakVariants = 9
 )
 
 // soak is a world in which anything may happen, and a record of what did.
@@ -92,14 +102,23 @@ func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 	if seed%2 == 0 {
 		s.maxRemovals = 2
 	}
-	s.world = newWorldWith(ctx, func(spec *v1alpha1.OrganizationSpec) {
+	s.world = emptyWorld(ctx, people...)
+	if seed%soakVariants == laggingSeed {
+		s.watchLag = 700 * time.Millisecond
+	}
+	s.begin(func(spec *v1alpha1.OrganizationSpec) {
+		if seed%soakVariants == narrowSeed {
+			spec.RequestsPerMinute = 1200
+			s.sim.SetLatency(30 * time.Millisecond)
+			s.sim.LimitEndpoint(http.MethodPost, "/organization/users/{id}", 300, openaitest.HintText)
+		}
 		spec.Mode = mode
 		spec.Guard = v1alpha1.Guard{MinOwners: soakMinOwners, MaxRemovals: new(intstr.FromInt(s.maxRemovals)), RemovalDelay: &metav1.Duration{}}
 		if s.tidies {
 			removeUndeclared(spec)
 			unassignUndeclared(spec)
 		}
-	}, people...)
+	})
 	for _, role := range []string{"viewer", "editor"} {
 		s.sim.AddRole(openaitest.Role{Name: role})
 	}

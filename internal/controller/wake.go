@@ -261,7 +261,7 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 				r.edge.WakeOrganization(named(after), 0)
 			}
 			if !before.DeletionTimestamp.Equal(after.DeletionTimestamp) || before.UID != after.UID {
-				r.retain(before)
+				r.retain(ctx, before)
 			}
 			o := r.organizations.Of(named(after))
 			if manifest {
@@ -285,10 +285,10 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 				}
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
 			if org, ok := e.Object.(*v1alpha1.Organization); ok {
 				if org.DeletionTimestamp.IsZero() {
-					r.retain(org)
+					r.retain(ctx, org)
 				}
 				r.edge.WakeOrganization(named(org), 0)
 				r.edge.WakeObjects(named(org))
@@ -316,10 +316,21 @@ func differingLeavers(before, after *v1alpha1.Organization) []plan.Key {
 	return keys
 }
 
-// retain tells of leavers who stay, since their Organization goes.
-func (r *OrganizationReconciler) retain(org *v1alpha1.Organization) {
+// retain tells of leavers who stay, since their Organization goes. In a namespace that is going no event can be made, so it
+// is one of the Namespace then.
+func (r *OrganizationReconciler) retain(ctx context.Context, org *v1alpha1.Organization) {
+	if len(org.Status.Leaving) == 0 {
+		return
+	}
+	down, err := r.cache.NewLook(r.live).Teardown(ctx, org.Namespace)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "an event about leavers who stay may be lost", "organization", named(org).String())
+	}
 	for _, line := range org.Status.Leaving {
-		r.events.Eventf(org, nil, "Normal", v1alpha1.EventRetained, "Leave "+line.UserID, "%s (%s) stays in the organization: Organization %s is gone or being deleted",
-			whoLeft(line), line.UserID, org.Name)
+		farewell{
+			reason:  v1alpha1.EventRetained,
+			message: fmt.Sprintf("%s (%s) stays in the organization: Organization %s is gone or being deleted", whoLeft(line), line.UserID, org.Name),
+			action:  "Leave " + line.UserID, namespaceGoing: down.Namespace,
+		}.tell(ctx, r.events, org, "Organization")
 	}
 }

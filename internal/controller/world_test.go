@@ -48,6 +48,8 @@ type world struct {
 	// stop ends the manager as SIGTERM does, kill as SIGKILL does.
 	stop, kill func()
 	requests   int
+	// watchLag is how much later the manager is told of changes.
+	watchLag time.Duration
 }
 
 // newWorld makes a namespace and an organization with the given people, and starts a manager.
@@ -60,12 +62,18 @@ func newWorld(ctx context.Context, people ...openaitest.User) *world {
 func newWorldWith(ctx context.Context, rules func(*v1alpha1.OrganizationSpec), people ...openaitest.User) *world {
 	GinkgoHelper()
 	w := emptyWorld(ctx, people...)
+	w.begin(rules)
+	return w
+}
+
+// begin makes the Organization with its rules, and starts a manager.
+func (w *world) begin(rules func(*v1alpha1.OrganizationSpec)) {
+	GinkgoHelper()
 	org := w.organization()
 	rules(&org.Spec)
 	w.create(w.secret(), org)
 	w.startManager()
 	w.expectReady(w.organization())
-	return w
 }
 
 // emptyWorld makes a namespace and an organization, but no objects and no manager.
@@ -88,6 +96,9 @@ func (w *world) startManager() {
 	GinkgoHelper()
 	rest := rest.CopyConfig(plane.Config)
 	rest.Wrap(w.writes.wrap)
+	if w.watchLag > 0 {
+		rest.Wrap(laggingWatches(w.watchLag))
+	}
 	var killed atomic.Bool
 	rest.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(request *http.Request) (*http.Response, error) {

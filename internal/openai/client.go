@@ -53,6 +53,9 @@ func NewClient(config Config) (*Client, error) {
 		metricsLabel: config.MetricsLabel,
 		redact:       redactor(key),
 	}
+	if config.Transport != nil {
+		client.http.Transport = config.Transport
+	}
 	// The services are made one by one because sdk.NewClient would read
 	// OPENAI_BASE_URL, OPENAI_CUSTOM_HEADERS and others from the environment.
 	options := []option.RequestOption{

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -43,6 +44,8 @@ type Config struct {
 	// AllowInsecure permits http to hosts other than loopback, for a simulator
 	// in a cluster. The key then crosses the network in the clear.
 	AllowInsecure bool
+	// Transport carries the requests. nil: connections of the client's own.
+	Transport http.RoundTripper
 }
 
 // String shows no key.

@@ -36,24 +36,25 @@ func (t *turn) makeAll(ctx context.Context, p *passenger) {
 	}
 }
 
-// make makes one step, if the look that it rests on is fresh, and notes what came of it.
-func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) {
+// make makes one step, if the look that it rests on is fresh, and notes what came of it. It says whether it was sent.
+func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool) {
 	l := t.link(due.Asker)
 	if l == nil || ctx.Err() != nil || t.stale(p, due) {
-		return
+		return false
 	}
 	if !t.spend(p, endpointOf(due.Step)) {
-		return
+		return false
 	}
 	t.begin(p.key.ID)
 	defer t.end(p.key.ID)
-	sent := t.now()
-	t.metrics.observeLook(l.object, sent.Sub(p.seenAt))
+	sentAt := t.now()
+	t.metrics.observeLook(l.object, sentAt.Sub(p.seenAt))
 	// It is carried to its end also when the manager stops: what is sent is to be known.
 	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
-	err := t.call(openai.Prepaid(request), l, sent, due.Step)
-	t.note(ctx, p, l, due, sent, err)
+	err := t.call(openai.Prepaid(request), l, sentAt, due.Step)
+	t.note(ctx, p, l, due, sentAt, err)
+	return true
 }
 
 func endpointOf(step plan.Step) openai.Endpoint {
@@ -148,6 +149,9 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 	t.urge(p)
 	t.lookSucceeded(lateKey(p))
 	print := p.person.Fingerprint(step, due.Asker)
+	if err != nil {
+		t.log.Info("the organization did not take a change", "organization", l.object.String(), "step", step.String(), "userID", step.UserID, "error", err.Error())
+	}
 	switch {
 	case err == nil:
 		t.logMade(l, step)
@@ -261,7 +265,9 @@ func (o *Organization) clear(id string, d plan.Decision) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.looks, lookKey{key: plan.IDKey(id)})
+	if len(called) == 0 {
+		delete(o.looks, lookKey{key: plan.IDKey(id)}) // nothing rests on a look at them any more
+	}
 	for target := range maps.Clone(o.triedBy[id]) {
 		if !called[target] {
 			o.drop(target)

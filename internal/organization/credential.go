@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"time"
 	"unique"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -24,10 +23,10 @@ func NewCredential(adminKey, baseURL string, allowInsecure bool) Credential {
 	}
 }
 
-func (c Credential) client(limiter *openai.Limiter, timeout time.Duration, metrics *openai.Metrics, label string) (*openai.Client, error) {
+func (c Credential) client(w *world, limiter *openai.Limiter, label string) (*openai.Client, error) {
 	return openai.NewClient(openai.Config{
 		BaseURL: c.baseURL.Value(), AdminKey: c.adminKey.Value(), AllowInsecure: c.allowInsecure,
-		Limiter: limiter, Timeout: timeout, Metrics: metrics, MetricsLabel: label,
+		Limiter: limiter, Timeout: w.timeout, Metrics: w.api, MetricsLabel: label, Transport: w.transport,
 	})
 }
 

@@ -226,8 +226,13 @@ func (t *turn) ownersSeen() int {
 			count++
 		}
 	}
+	t.paying.Lock()
+	found := t.found
+	t.paying.Unlock()
 	for _, owner := range t.staying {
-		add(owner.ID)
+		if found[owner.ID] { // whom the answer does not have may have left
+			add(owner.ID)
+		}
 	}
 	for _, p := range t.people {
 		if t.lookedAt(p) && p.failed == nil {
@@ -362,7 +367,7 @@ func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
 	org.Status.Removals = &v1alpha1.Removals{WindowStart: start, Count: int32(max(0, before+count))} //nolint:gosec // people
 }
 
-// refund takes a count back after the API refused the removal. Should that fail, the count is too high, which is the safe
+// refund takes a count back after the API refused the removal, or it was not sent. Should that fail, the count is too high, which is the safe
 // side.
 func (t *turn) refund(ctx context.Context, asker plan.Ref) {
 	err := t.edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
@@ -372,7 +377,7 @@ func (t *turn) refund(ctx context.Context, asker plan.Ref) {
 		return nil
 	})
 	if err != nil {
-		t.log.Error(err, "a removal that the API refused stays counted in this window")
+		t.log.Error(err, "a removal that was not made stays counted in this window")
 	}
 	t.freeGuarded()
 }
@@ -382,7 +387,9 @@ func (t *turn) makeTaking(ctx context.Context, passed []passing) {
 	done := make(chan struct{}, len(passed))
 	for _, step := range passed {
 		go func() {
-			t.make(ctx, step.p, step.due)
+			if !t.make(ctx, step.p, step.due) && step.due.Step.Verb == plan.Remove {
+				t.refund(ctx, step.due.Asker)
+			}
 			done <- struct{}{}
 		}()
 	}

@@ -63,6 +63,13 @@ func (l *link) usable() bool {
 	return l.state == Proven
 }
 
+// handledLast is the last request for a whole reading that was answered.
+func (l *link) handledLast() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.handled
+}
+
 func (l *link) set(state State, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,6 +41,9 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 		for _, user := range users {
 			found[user.ID] = true
 		}
+		t.paying.Lock()
+		t.found = found
+		t.paying.Unlock()
 		t.saw(t.roster.SawByEmail(begun, emails, users))
 	}()
 	var group sync.WaitGroup

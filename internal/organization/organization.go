@@ -31,7 +31,6 @@ type Organization struct {
 	limiter *openai.Limiter
 	pending *pending
 	log     logr.Logger
-	started time.Time
 
 	mu    sync.Mutex
 	links map[types.NamespacedName]*link
@@ -47,9 +46,12 @@ type Organization struct {
 	undeclared map[string]sighting
 	sums       plan.Sums
 	nextRead   time.Time
-	turns      [lanes]int
+	// turns are those under way, choosing those of them that have nobody yet.
+	turns, choosing [lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
+	// reading are those that the reading under way answers.
+	reading map[types.NamespacedName]string
 	readErr error
 	reread  chan struct{}
 	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
@@ -79,7 +81,7 @@ type lookKey struct {
 
 func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
 	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(), started: w.now(),
+		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(),
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
 		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
@@ -184,6 +186,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 	}
 	d := plan.Decide(p)
 	o.clear(id, d)
+	o.declaredNow(id, d, g)
 	if w.tell {
 		o.tell(g)
 	}
@@ -298,7 +301,7 @@ func (o *Organization) about(ctx context.Context, g declared.Gathered, id string
 	if since, unsettled := o.roster.Unsettled(id); unsettled {
 		p.Unsettled, p.SettlesAt = true, since.Unix()+1
 	}
-	if begun := o.started.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
+	if begun := o.world.began.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
 		// A leader before this one may have had calls under way.
 		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
 	}

@@ -36,7 +36,8 @@ type Organizations struct {
 func New(options Options) *Organizations {
 	w := &world{
 		cache: options.Cache, live: options.Live, edge: options.Edge, api: options.Metrics, metrics: options.Looks,
-		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, turnGroup: &sync.WaitGroup{},
+		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, began: options.Now(), turnGroup: &sync.WaitGroup{},
+		transport: options.Transport,
 	}
 	if w.timeout == 0 {
 		w.timeout = 30 * time.Second
@@ -128,7 +129,7 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 	if o := a.byPair[Pair{credential.address(), noted.ID}]; o != nil {
 		limiter = o.limiter // the same budget, whatever key it is
 	}
-	client, err := credential.client(limiter, a.timeout, a.api, object.String())
+	client, err := credential.client(a.world, limiter, object.String())
 	if err != nil {
 		a.disconnect(object, NoKey, nil)
 		return err
@@ -406,7 +407,7 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 		a.start(o.run)
 		a.start(o.keepReading)
 	} else if l.client.Limiter() != o.limiter {
-		if client, err := l.credential.client(o.limiter, a.timeout, a.api, l.object.String()); err == nil {
+		if client, err := l.credential.client(a.world, o.limiter, l.object.String()); err == nil {
 			l.client, l.changer = client, openai.NewChanger(client)
 		}
 	}

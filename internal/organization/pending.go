@@ -47,6 +47,14 @@ type candidate struct {
 	order int64
 }
 
+// keys are all that the candidate is known by.
+func (c *candidate) keys() []plan.Key {
+	if c.user.Email == "" || c.key.ID == "" {
+		return []plan.Key{c.key}
+	}
+	return []plan.Key{c.key, plan.EmailKey(c.user.Email)}
+}
+
 // costs are the calls that the candidate needs besides the look at the addresses of a turn.
 func (c *candidate) costs() openai.Calls {
 	calls := openai.Calls{}
@@ -136,6 +144,7 @@ func (p *pending) wakeAt(at time.Time, key plan.Key) {
 	defer p.mu.Unlock()
 	if known, ok := p.timers[key]; !ok || at.Before(known) {
 		p.timers[key] = at
+		p.nudge() // whoever sleeps until a later one has to know
 	}
 }
 
@@ -230,7 +239,7 @@ func (p *pending) waiting(l lane, most int) []*candidate {
 	defer p.mu.Unlock()
 	var first []*candidate
 	for _, c := range p.candidates {
-		if c.lane != l || p.busy[c.key] > 0 || len(first) == most && !c.before(first[most-1]) {
+		if c.lane != l || p.isBusy(c.keys()) || len(first) == most && !c.before(first[most-1]) {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(first, c, func(known, c *candidate) int {
@@ -265,16 +274,19 @@ func (p *pending) hold(c *candidate, keys []plan.Key) bool {
 	if p.candidates[c.key] != c {
 		return false
 	}
-	for _, key := range keys {
-		if p.busy[key] > 0 {
-			return false
-		}
+	if p.isBusy(keys) {
+		return false
 	}
 	delete(p.candidates, c.key)
 	for _, key := range keys {
 		p.busy[key]++
 	}
 	return true
+}
+
+// isBusy says whether anybody works on one who is known by any of the keys. p.mu is held.
+func (p *pending) isBusy(keys []plan.Key) bool {
+	return slices.ContainsFunc(keys, func(key plan.Key) bool { return p.busy[key] > 0 })
 }
 
 // release ends what hold began, and has them taken up again.

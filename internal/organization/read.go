@@ -52,7 +52,7 @@ func (o *Organization) setCeiling() {
 	o.mu.Lock()
 	for _, l := range o.links {
 		l.mu.Lock()
-		if n := l.terms.RequestsPerMinute; lowest == 0 || n < lowest {
+		if n := l.terms.RequestsPerMinute; l.state == Proven && (lowest == 0 || n < lowest) {
 			lowest = n
 		}
 		l.mu.Unlock()
@@ -129,8 +129,11 @@ func jittered(interval time.Duration) time.Duration {
 // value comes back as View.Handled.
 func (o *Organization) Ask(object types.NamespacedName, value string) {
 	o.mu.Lock()
-	asked := o.readFor[object] == value
-	o.readFor[object] = value
+	l := o.links[object]
+	asked := o.readFor[object] == value || o.reading[object] == value || l != nil && l.handledLast() == value
+	if !asked {
+		o.readFor[object] = value
+	}
 	o.mu.Unlock()
 	if !asked {
 		o.readNow()
@@ -179,7 +182,9 @@ func (o *Organization) keepReading(ctx context.Context) {
 		begun := o.now()
 		err := o.read(ctx)
 		o.mu.Lock()
-		o.readErr = err
+		if !isUnauthorized(err) {
+			o.readErr = err // else it is the key's, of one object
+		}
 		if err == nil {
 			attempts = 0
 			if !o.nextRead.After(begun) {
@@ -218,8 +223,14 @@ func (o *Organization) read(ctx context.Context) error {
 		asked[name], asker = value, name
 	}
 	clear(o.readFor)
+	o.reading = asked
 	o.nextRead = time.Time{}
 	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.reading = nil
+	}()
 	class := openai.InBackground(ctx)
 	if len(asked) > 0 {
 		class = ctx
@@ -448,6 +459,26 @@ func (o *Organization) sighted(ctx context.Context) {
 	o.mu.Unlock()
 	o.pending.wake(Reread, false, wake...)
 }
+
+// declaredNow forgets that the last reading found a user undeclared whom an object declares by now.
+func (o *Organization) declaredNow(id string, d plan.Decision, g declared.Gathered) {
+	o.mu.Lock()
+	seen, ok := o.undeclared[id]
+	changed := ok && seen.user > 0 && !d.Undeclared
+	if changed {
+		seen.user = 0
+		o.undeclared[id] = seen
+	}
+	o.mu.Unlock()
+	if changed {
+		for _, org := range g.Organizations {
+			o.edge.WakeOrganization(types.NamespacedName{Namespace: org.Namespace, Name: org.Name}, countsGather)
+		}
+	}
+}
+
+// countsGather is how long changes of what is counted gather.
+const countsGather = 3 * time.Second
 
 // policies are the strongest for what is undeclared that any object has.
 func (o *Organization) policies(ctx context.Context) (users, roles plan.Policy) {

@@ -39,15 +39,17 @@ func (o *Organization) startTurns(ctx context.Context) {
 	}
 }
 
-// beginTurn says whether a turn of the lane may begin: there is a candidate for it, and room.
+// beginTurn says whether a turn of the lane may begin: there is a candidate for it whom none takes that is still
+// choosing, and room.
 func (o *Organization) beginTurn(l lane) bool {
 	waiting := len(o.pending.waiting(l, callersATurn*turnsAtOnce[l]))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.turns[l] == turnsAtOnce[l] || waiting <= o.turns[l]*callersATurn || !o.anyUsable() {
+	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.anyUsable() {
 		return false
 	}
 	o.turns[l]++
+	o.choosing[l]++
 	return true
 }
 
@@ -60,6 +62,14 @@ func (o *Organization) anyUsable() bool {
 	return false
 }
 
+// chosen has another turn begin for those who were not chosen.
+func (o *Organization) chosen(l lane) {
+	o.mu.Lock()
+	o.choosing[l]--
+	o.mu.Unlock()
+	o.pending.nudge()
+}
+
 func (o *Organization) endTurn(l lane) {
 	o.mu.Lock()
 	o.turns[l]--
@@ -69,6 +79,8 @@ func (o *Organization) endTurn(l lane) {
 
 // turn takes its tokens, chooses people for them, looks, and makes what is still to be made.
 func (o *Organization) turn(ctx context.Context, l lane) {
+	chosen := sync.OnceFunc(func() { o.chosen(l) })
+	defer chosen()
 	class := openai.Foreground
 	if l == looking {
 		class = openai.Background
@@ -86,6 +98,7 @@ func (o *Organization) turn(ctx context.Context, l lane) {
 		return
 	}
 	defer t.release()
+	chosen()
 	t.run(ctx)
 }
 
@@ -139,6 +152,8 @@ type turn struct {
 	people []*passenger
 	// staying are the owners who are looked at since they must stay.
 	staying []openai.User
+	// found has the IDs of all whom the list of this turn showed.
+	found map[string]bool
 	// counted is what this turn counted itself, by Organization object.
 	counted map[types.NamespacedName]int
 
@@ -222,10 +237,7 @@ func (t *turn) choose(ctx context.Context) bool {
 		if len(costs) > 0 && (callers == callersATurn || !t.pay(costs)) {
 			break
 		}
-		keys := []plan.Key{c.key}
-		if c.user.Email != "" {
-			keys = append(keys, plan.EmailKey(c.user.Email))
-		}
+		keys := c.keys()
 		if !t.pending.hold(c, keys) {
 			t.unpay(costs)
 			continue

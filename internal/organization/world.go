@@ -54,22 +54,28 @@ type Options struct {
 	Now     func() time.Time
 	// RequestTimeout bounds one request. 0: 30 s.
 	RequestTimeout time.Duration
-	// Linger is how long after a start requests of a leader before this one may still land. 0: 60 s; negative: not at all.
+	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
+	// as where leader election sees to it.
 	Linger time.Duration
+	// Transport carries the requests to the organizations. nil: connections of each client's own.
+	Transport http.RoundTripper
 }
 
 // world is what all organizations share, none of which leads from one to another.
 type world struct {
-	cache     *declared.Cache
-	live      client.Reader
-	edge      Edge
-	api       *openai.Metrics
-	metrics   *Metrics
-	log       logr.Logger
-	now       func() time.Time
-	timeout   time.Duration
-	linger    time.Duration
+	cache   *declared.Cache
+	live    client.Reader
+	edge    Edge
+	api     *openai.Metrics
+	metrics *Metrics
+	log     logr.Logger
+	now     func() time.Time
+	timeout time.Duration
+	linger  time.Duration
+	// began is when this manager started.
+	began     time.Time
 	turnGroup *sync.WaitGroup
+	transport http.RoundTripper
 	// standing returns the objects that stand for an organization.
 	standing func(context.Context, *Organization) []types.NamespacedName
 	// spawn runs a function while the manager acts.

@@ -28,7 +28,7 @@ func (d *decider) roles() {
 // wantsRoles says whether anything is decided on which roles the user holds.
 func (d *decider) wantsRoles(grants []*Grant) bool {
 	for _, grant := range grants {
-		if grant.Line || grant.Role.ID != "" {
+		if grant.Line || grant.Role.ID != "" && !grant.writesFirst() {
 			return true
 		}
 	}
@@ -42,6 +42,8 @@ func (d *decider) give(grant *Grant) Said {
 		return Said{Holding: NotHeld, Fact: Fact{Kind: NotAMember}}
 	case grant.Role.ID == "":
 		return Said{Fact: Fact{Kind: Unknown}} // the binding says what is wrong with its role
+	case d.Present && !d.RolesKnown && grant.writesFirst():
+		return Said{Fact: Fact{Kind: NotWritten}}
 	case !d.Present, !d.RolesKnown:
 		d.Look.User = d.Look.User || !d.Present
 		return Said{Fact: Fact{Kind: Unknown}}
@@ -60,11 +62,20 @@ func (d *decider) give(grant *Grant) Said {
 	switch {
 	case grant.Paused:
 		first = Fact{Kind: Paused}
-	case !grant.Written || !grant.Line || grant.Noted.ID != grant.Role.ID:
+	case !grant.written():
 		first = Fact{Kind: NotWritten}
 	}
 	step := Step{Verb: Assign, UserID: d.User.ID, Who: d.User.Who(), Role: grant.Role}
 	return Said{Holding: holding, Fact: d.needOnce(step, grant.Organization, grant.UID, first)}
+}
+
+// written says whether the binding has written down that it gives the role to the person.
+func (g *Grant) written() bool { return g.Written && g.Line && g.Noted.ID == g.Role.ID }
+
+// writesFirst says whether the binding is about to write that down. Only then are the person's roles looked at, so that
+// the first look at them is the one that the assignment rests on.
+func (g *Grant) writesFirst() bool {
+	return g.Names && !g.Going && !g.Paused && !g.Moved && !g.written() && g.Organization.standsStill().Kind == None
 }
 
 // release decides about a role that a binding gave and does not give any more.

@@ -150,16 +150,23 @@ func (r *Roster) close() {
 		return
 	}
 	old := r.now().Add(-longestLook)
-	maps.DeleteFunc(r.touched, func(_ string, at time.Time) bool { return at.Before(old) })
+	for _, learnt := range []map[string]time.Time{r.touched, r.editedAt} {
+		maps.DeleteFunc(learnt, func(_ string, at time.Time) bool { return at.Before(old) })
+	}
 }
 
-// longestLook is longer than any look at a single user takes.
+// longestLook is longer than any look at a single user, or at their roles, takes.
 const longestLook = 2 * time.Minute
 
-// End takes over a whole reading. What was learnt of a user since it began is newer than it.
+// End takes over a whole reading. What was learnt of a user since it began is newer than it; where that is another whole
+// reading, it teaches nothing.
 func (r *Roster) End(reading Reading, users []openai.User) []plan.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if reading.begun.Before(r.readAt) {
+		r.close()
+		return nil
+	}
 	newer := func(id string) bool {
 		at, ok := r.touched[id]
 		return ok && !at.Before(reading.begun)
@@ -179,10 +186,10 @@ func (r *Roster) End(reading Reading, users []openai.User) []plan.Key {
 			r.looked(id, reading.begun)
 		}
 	}
+	// Of one who is gone a list of roles may have come in late.
+	maps.DeleteFunc(r.assignments, func(id string, _ assignments) bool { return !seen[id] && !newer(id) })
 	r.close()
-	if reading.begun.After(r.readAt) {
-		r.readAt = reading.begun
-	}
+	r.readAt = reading.begun
 	r.readings++
 	maps.DeleteFunc(r.absent, func(_ plan.Key, asked int) bool { return asked < r.readings-2 })
 	for id, d := range r.doubts {

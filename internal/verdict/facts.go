@@ -178,7 +178,7 @@ func WithRetain(v Verdict, stays string) Verdict {
 	return v
 }
 
-// Describe words an error of Kubernetes for a condition.
+// Retrying says that something failed in a way that passes by itself.
 func Retrying(err string) Verdict {
 	return Verdict{Waiting, v1alpha1.ReasonRetrying, "tried again until it succeeds: " + err}
 }

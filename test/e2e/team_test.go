@@ -66,7 +66,7 @@ kind: Organization
 metadata: {name: default}
 spec:
   adminKeySecretRef: {name: openai-admin-key}
-  guard: {minOwners: 1, maxRemovals: 100%}`
+  guard: {minOwners: 1, maxRemovals: 100%, removalDelay: 0s}`
 
 func (t *team) apply(ctx context.Context, manifests string) {
 	GinkgoHelper()
@@ -136,6 +136,19 @@ func (t *team) reason(ctx context.Context, object string) func() string {
 			return err.Error()
 		}
 		return output
+	}
+}
+
+// leaving are the user IDs in status.leaving.
+func (t *team) leaving(ctx context.Context) func() []string {
+	return t.leavers(ctx, "userID")
+}
+
+// leavers is a field of the lines of status.leaving that have it.
+func (t *team) leavers(ctx context.Context, field string) func() []string {
+	return func() []string {
+		lines := t.in(ctx, "get", "oaiorg", "default", "-o", `jsonpath={range .status.leaving[*]}{.`+field+`}{"\n"}{end}`)
+		return slices.DeleteFunc(strings.Split(lines, "\n"), func(line string) bool { return line == "" })
 	}
 }
 
