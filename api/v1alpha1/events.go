@@ -13,6 +13,9 @@ const (
 	EventDriftCorrected = "DriftCorrected"
 	// EventUndeclaredRemoved: a user or an assignment that no object declares was removed, as spec.undeclared asks.
 	EventUndeclaredRemoved = "UndeclaredRemoved"
+	// EventUndeclaredBlocked is the reason for an event on an Organization that takes nothing that is undeclared, since an
+	// OrgUser is not matched with anybody, or there is none.
+	EventUndeclaredBlocked = "UndeclaredBlocked"
 	// EventLeaving: an OrgUser went, and its user is to leave after guard.removalDelay.
 	EventLeaving = "Leaving"
 	// EventDeclaredAgain: an OrgUser names somebody who was to leave, so they stay.

@@ -44,7 +44,7 @@ var _ = Describe("The cost", func() {
 		Expect(w.writes.take(true)).To(Or(BeEmpty(), Equal(map[string]int{"patch organizations/status": 1})))
 	})
 
-	It("of a user with three bindings is one role list a resync", func(ctx context.Context) {
+	It("of a user with three bindings is one role list a resync, besides the organization's roles", func(ctx context.Context) {
 		w := bindingWorld(ctx)
 		for i := range 3 {
 			name := fmt.Sprintf("role-%d", i)
@@ -61,7 +61,9 @@ var _ = Describe("The cost", func() {
 		w.writes.take(true)
 		w.resync()
 		w.quiet()
-		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/users": 1, "GET /organization/users/{id}/roles": 1}))
+		Expect(w.callCounts()).To(Equal(map[string]int{
+			"GET /organization/users": 1, "GET /organization/roles": 1, "GET /organization/users/{id}/roles": 1,
+		}))
 		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch organizations/status": 1}))
 	})
 
@@ -79,7 +81,7 @@ var _ = Describe("The cost", func() {
 			"the Organization counts its OrgUsers")
 	})
 
-	It("of a change of a member is one call and one write", func(ctx context.Context) {
+	It("of a change of a member is a look, a call and one write", func(ctx context.Context) {
 		w := newWorld(ctx, ada, grace)
 		user := w.orgUser("grace", role("reader"))
 		w.create(user)
@@ -91,7 +93,7 @@ var _ = Describe("The cost", func() {
 		w.expectReady(user)
 		Eventually(func() int32 { return w.status().Users.Owners }).Should(BeEquivalentTo(2))
 		w.quiet()
-		Expect(w.callCounts()).To(Equal(map[string]int{"POST /organization/users/{id}": 1}))
+		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/users": 1, "POST /organization/users/{id}": 1}))
 		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers/status": 1, "patch organizations/status": 1}),
 			"the Organization counts its owners")
 	})
@@ -108,7 +110,24 @@ var _ = Describe("The cost", func() {
 			HaveKeyWithValue("patch orgusers", 1), HaveKeyWithValue("patch orgusers/status", 1), HaveLen(3)), "finalizer, status, and the Organization's")
 	})
 
-	It("of a binding for existing members is a role list and an assignment each, and three writes", func(ctx context.Context) {
+	It("of a removal is a look and a call, and its writes are those of the leaver", func(ctx context.Context) {
+		w := newWorld(ctx, ada, grace)
+		user := w.orgUser("grace", role("reader"))
+		w.create(user)
+		w.expectReady(user)
+		w.settle()
+		w.sim.ResetJournal()
+		w.writes.take(true)
+		w.delete(user)
+		w.expectGone(user)
+		Eventually(w.people).Should(ConsistOf("ada@example.com"))
+		w.settle()
+		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/users": 1, "DELETE /organization/users/{id}": 1}))
+		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers": 1, "patch organizations/status": 4}),
+			"the finalizer goes; the leaver, the removal that is counted, the leaver who is gone, and the counts")
+	})
+
+	It("of a binding for existing members is one look at all, a role list and an assignment each, and three writes", func(ctx context.Context) {
 		w := bindingWorld(ctx)
 		w.settle()
 		w.sim.ResetJournal()
@@ -118,10 +137,41 @@ var _ = Describe("The cost", func() {
 		w.expectReady(binding)
 		w.quiet()
 		Expect(w.callCounts()).To(Equal(map[string]int{
-			"GET /organization/roles": 1, "GET /organization/users/{id}/roles": 3, "POST /organization/users/{id}/roles": 3,
+			"GET /organization/roles": 1, "GET /organization/users": 1,
+			"GET /organization/users/{id}/roles": 3, "POST /organization/users/{id}/roles": 3,
 		}))
 		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orguserrolebindings": 1, "patch orguserrolebindings/status": 2}),
 			"finalizer, the subjects before the calls, and the subjects after them")
+	})
+
+	It("of one more subject, and of one fewer, is three calls each", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer", "ada")
+		w.create(binding)
+		w.expectReady(binding)
+		w.settle()
+		w.sim.ResetJournal()
+		w.writes.take(true)
+		edit(w, binding, func(b *v1alpha1.OrgUserRoleBinding) {
+			b.Spec.Subjects = append(b.Spec.Subjects, v1alpha1.Subject{OrgUser: "grace"})
+		})
+		Eventually(w.holders).WithArguments("viewer").Should(HaveLen(2))
+		w.expectReady(binding)
+		w.quiet()
+		Expect(w.callCounts()).To(Equal(map[string]int{
+			"GET /organization/users": 1, "GET /organization/users/{id}/roles": 1, "POST /organization/users/{id}/roles": 1,
+		}))
+		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orguserrolebindings/status": 2}), "who is to get it, and who has it")
+
+		w.sim.ResetJournal()
+		edit(w, binding, func(b *v1alpha1.OrgUserRoleBinding) { b.Spec.Subjects = b.Spec.Subjects[:1] })
+		Eventually(w.holders).WithArguments("viewer").Should(HaveLen(1))
+		w.expectReady(binding)
+		w.quiet()
+		Expect(w.callCounts()).To(Equal(map[string]int{
+			"GET /organization/users": 1, "GET /organization/users/{id}/roles/{role_id}": 1, "DELETE /organization/users/{id}/roles/{role_id}": 1,
+		}))
+		Expect(w.writes.take(true)).To(HaveKeyWithValue("patch orguserrolebindings/status", BeNumerically("<=", 2)))
 	})
 
 	It("of anything reconciled a second time is nothing", func(ctx context.Context) {

@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
@@ -21,14 +20,6 @@ import (
 
 func removalDelay(delay time.Duration) func(*v1alpha1.OrganizationSpec) {
 	return func(spec *v1alpha1.OrganizationSpec) { spec.Guard.RemovalDelay = &metav1.Duration{Duration: delay} }
-}
-
-// leavers are the lines of status.leaving.
-func (w *world) leavers() []v1alpha1.Leaver {
-	GinkgoHelper()
-	org := w.organization()
-	Expect(admin.Get(w.ctx, client.ObjectKeyFromObject(org), org)).To(Succeed())
-	return org.Status.Leaving
 }
 
 // leaver is the line of whom the OrgUser declared; without a user ID there is none.

@@ -33,6 +33,8 @@ var (
 		"Users that no OrgUser declares; absent with spec.undeclared.users Ignore.")
 	undeclaredRoles = describeOrganizations("rollcall_undeclared_role_assignments",
 		"Role assignments that no OrgUserRoleBinding declares; absent with spec.undeclared.roleAssignments Ignore.")
+	undeclaredBlocked = describeOrganizations("rollcall_undeclared_blocked",
+		"1 while nothing undeclared is taken, although spec.undeclared asks for it, since an OrgUser is not matched with a member, or there is none; else 0.")
 	heldRemovals = describeOrganizations("rollcall_held_removals",
 		"Removals of users, and changes that take the role owner away, that wait though they are due, as those that spec.guard holds.")
 	leavingUsers = describeOrganizations("rollcall_leaving_users",
@@ -72,7 +74,7 @@ func newStateMetrics(mgr ctrl.Manager, organizations *organization.Organizations
 func (m *stateMetrics) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		rosterAge, resyncInterval, rosterUsers, serviceAccounts, scimManaged, declaredUsers, undeclaredUsers,
-		undeclaredRoles, heldRemovals, leavingUsers, learntRate, changesMade, objects,
+		undeclaredRoles, undeclaredBlocked, heldRemovals, leavingUsers, learntRate, changesMade, objects,
 	} {
 		descriptions <- d
 	}
@@ -124,6 +126,11 @@ func (m *stateMetrics) organization(metrics chan<- prometheus.Metric, org *v1alp
 	for endpoint, perMinute := range view.Learnt {
 		gauge(learntRate, perMinute, string(endpoint))
 	}
+	blocked := 0.0
+	if m.reconciler.undeclaredBlocked(name) {
+		blocked = 1
+	}
+	gauge(undeclaredBlocked, blocked)
 	if n := org.Status.UndeclaredUsers; n != nil {
 		gauge(undeclaredUsers, float64(*n))
 	}

@@ -31,26 +31,28 @@ var _ = Describe("The metrics", func() {
 		w.create(ada, w.orgUser("bob", role(v1alpha1.UserRoleOwner)), w.orgUser("nobody"), elsewhere, w.binding("viewers", "usage-viewer", "bob"))
 		w.expectReady(ada, w.orgUser("bob"), w.binding("viewers", ""))
 		w.delete(ada)
-		w.expectStalled(ada, v1alpha1.ReasonHeld, "minOwners")
+		w.expectGone(ada)
+		w.expectStalled(w.organization(), v1alpha1.ReasonHeld, "minOwners")
 
 		w.expectMetrics(`
 			rollcall_changes_total{verb="Assign"} 1
 			rollcall_changes_total{verb="Remove"} 0
 			rollcall_changes_total{verb="Unassign"} 0
 			rollcall_changes_total{verb="Update"} 1
-			rollcall_declared_users 3
+			rollcall_declared_users 2
 			rollcall_held_removals 1
+			rollcall_leaving_users 1
 			rollcall_objects{condition="Ready",kind="OrgUser",reason="InSync"} 1
 			rollcall_objects{condition="Ready",kind="OrgUserRoleBinding",reason="InSync"} 1
-			rollcall_objects{condition="Ready",kind="Organization",reason="InSync"} 1
 			rollcall_objects{condition="Reconciling",kind="OrgUser",reason="NotAMember"} 1
-			rollcall_objects{condition="Stalled",kind="OrgUser",reason="Held"} 1
+			rollcall_objects{condition="Stalled",kind="Organization",reason="Held"} 1
 			rollcall_resync_interval_seconds 600
 			rollcall_roster_scim_managed_users 0
 			rollcall_roster_service_accounts 1
 			rollcall_roster_users{role="other"} 0
 			rollcall_roster_users{role="owner"} 2
 			rollcall_roster_users{role="reader"} 2
+			rollcall_undeclared_blocked 0
 			rollcall_undeclared_users 1`)
 		Expect(w.series("")).To(ContainElement(`rollcall_objects{condition="Reconciling",kind="OrgUser",organization="",reason="OrganizationNotReady"} 1`))
 		Expect(w.value("rollcall_roster_age_seconds")).To(BeNumerically("<", 600))
@@ -83,9 +85,8 @@ var _ = Describe("The metrics", func() {
 		calls := w.series("rollcall_api_requests_total")
 		Expect(calls).To(ContainElement(HavePrefix(`rollcall_api_requests_total{call="POST /organization/users/{id}",code="200"}`)))
 
-		edit(w, w.secret(), func(secret *corev1.Secret) {
-			secret.Data["base-url"] = []byte(strings.Replace(w.sim.URL(), "127.0.0.1", "localhost", 1))
-		})
+		w.sim.AddKey("sk-admin-another-of-the-same")
+		edit(w, w.secret(), func(secret *corev1.Secret) { secret.Data["api-key"] = []byte("sk-admin-another-of-the-same") })
 		w.resync()
 		Expect(w.series("rollcall_changes_total")).To(ContainElement(updates))
 
@@ -198,7 +199,8 @@ func (w *world) expectMetrics(want string) {
 	}
 	Eventually(func() []string {
 		return slices.DeleteFunc(w.series("rollcall_"), func(line string) bool {
-			return strings.HasPrefix(line, "rollcall_api_") || strings.HasPrefix(line, "rollcall_roster_age_")
+			return strings.HasPrefix(line, "rollcall_api_") || strings.HasPrefix(line, "rollcall_roster_age_") ||
+				strings.HasPrefix(line, "rollcall_look_")
 		})
 	}).Should(Equal(lines))
 }

@@ -33,6 +33,8 @@ type OrganizationReconciler struct {
 	// counted is when an object's counts were written last; held is how many undeclared removals its guard holds.
 	counted map[types.NamespacedName]time.Time
 	held    map[types.NamespacedName]int
+	// blocked says of which objects nothing that is undeclared is taken.
+	blocked map[types.NamespacedName]bool
 	// read is when an object's Secret was read last.
 	read map[types.NamespacedName]secretRead
 }
@@ -67,6 +69,9 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	v := own
 	if v.State == verdict.Ready {
 		v = verdict.Worst(append([]verdict.Verdict{own, found.shared}, append(leavers.verdicts, found.verdict)...)...)
+		if v.State == verdict.Ready && found.blocked != "" {
+			v.Message += ". " + found.blocked
+		}
 	}
 	wait, err := r.write(ctx, org, v, leavers, ended, found)
 	if err != nil {
@@ -90,6 +95,7 @@ func (r *OrganizationReconciler) forget(name types.NamespacedName) {
 	defer r.mu.Unlock()
 	delete(r.counted, name)
 	delete(r.held, name)
+	delete(r.blocked, name)
 	delete(r.read, name)
 }
 
@@ -226,7 +232,7 @@ func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 // SetupWithManager has the reconciler look at an Organization when its manifest changes, when a whole reading is asked
 // for or ended, and when anything changes of a leaver.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	r.counted, r.held = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]int{}
+	r.counted, r.held, r.blocked = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]int{}, map[types.NamespacedName]bool{}
 	r.read = map[types.NamespacedName]secretRead{}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").

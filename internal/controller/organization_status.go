@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,6 +25,8 @@ type undeclaredSeen struct {
 	found           organization.Undeclared
 	shared, verdict verdict.Verdict
 	fact            plan.Fact
+	// blocked is why nothing that is undeclared is taken, "" where nothing stands against it all.
+	blocked string
 }
 
 // undeclared says what the last whole reading found that no object declares, and what stands against taking it.
@@ -46,16 +50,20 @@ func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 		}
 		seen.shared = verdict.SharedOrganization(names)
 	}
+	if takes && len(seen.shared.Reason) == 0 && (seen.found.Users > 0 || seen.found.Roles > 0) {
+		seen.blocked = verdict.UndeclaredBlocked(seen.found.Unresolved, seen.found.NoOrgUsers)
+	}
 	held := 0
 	for _, due := range seen.found.Left {
 		if due.Wait.Kind == plan.Guarded {
 			held++
 			seen.fact = due.Wait
-			seen.verdict = verdict.OrgUser(due.Wait, due.Step.Who, org, []plan.Step{due.Step})
 		}
+		seen.verdict = verdict.Worst(seen.verdict, verdict.Undeclared(due.Wait, due.Step, org))
 	}
 	r.mu.Lock()
 	r.held[name] = held
+	r.blocked[name] = seen.blocked != ""
 	r.mu.Unlock()
 	return seen, nil
 }
@@ -65,6 +73,13 @@ func (r *OrganizationReconciler) heldUndeclared(name types.NamespacedName) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.held[name]
+}
+
+// undeclaredBlocked says whether nothing that is undeclared is taken for an object.
+func (r *OrganizationReconciler) undeclaredBlocked(name types.NamespacedName) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.blocked[name]
 }
 
 // countsGather is how long counts gather between two writes.
@@ -198,6 +213,10 @@ func (r *OrganizationReconciler) announceOrganization(org, before *v1alpha1.Orga
 		if end.note != "" {
 			r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
 		}
+	}
+	if ready := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady); found.blocked != "" &&
+		(ready == nil || !strings.Contains(ready.Message, found.blocked)) {
+		r.events.Eventf(org, nil, "Warning", v1alpha1.EventUndeclaredBlocked, "Reconcile", "%s", found.blocked)
 	}
 	if v.State == verdict.Ready && len(before.Status.Conditions) == 0 {
 		r.events.Eventf(org, nil, "Normal", v.Reason, "Reconcile", "%s", v.Message)

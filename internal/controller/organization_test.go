@@ -2,7 +2,9 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -175,8 +177,19 @@ var _ = Describe("An Organization", func() {
 		w.ask()
 		w.expectStalled(w.organization(), "Conflict", "belongs to organization org-other, but this object stands for org-")
 		w.delete(user)
-		w.expectWaiting(user, "OrganizationNotReady", "set spec.deletionPolicy to Retain")
+		w.expectGone(user)
+		Eventually(w.leavers).Should(ConsistOf(And(
+			HaveField("UserID", w.member("grace@example.com").ID), HaveField("Held", "the Organization's admin key cannot be used"))))
+		w.quiet()
+		w.expectStalled(w.organization(), "Conflict", "belongs to organization org-other")
 		Expect(w.people()).To(HaveLen(2))
+		Expect(other.Mutations()).To(BeEmpty())
+
+		own := w.secret()
+		edit(w, w.secret(), func(secret *corev1.Secret) { secret.StringData = own.StringData })
+		w.ask()
+		w.expectReady(w.organization())
+		Eventually(w.people).Should(ConsistOf("ada@example.com"), "whoever left is not forgotten")
 	})
 
 	It("shares one reading and one pace among objects of one organization in several namespaces", func(ctx context.Context) {
@@ -240,7 +253,14 @@ var _ = Describe("An Organization", func() {
 		w.delete(bound)
 		w.startManager()
 		w.expectGone(mine)
-		w.expectEvent(mine, "Retained", "OrgUser "+w.namespace+"/grace declares the same person")
+		// The other one cannot act, since its Organization has no key. She stays for it all the same, whether it had adopted
+		// her before or not.
+		Eventually(func() string {
+			return strings.Join(append(w.events(mine), w.events(w.organization())...), "\n") + fmt.Sprint(w.leavers())
+		}).Should(Or(
+			ContainSubstring("OrgUser "+w.namespace+"/grace declares the same person"),
+			ContainSubstring("OrgUser "+w.namespace+"/grace declares them"),
+			ContainSubstring("OrgUser "+w.namespace+"/grace names them, and has not adopted them yet")))
 		w.expectGone(bound)
 		expectNobodyLost()
 	})

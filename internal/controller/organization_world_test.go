@@ -136,6 +136,19 @@ func (w *world) deleteNamespace() {
 	Expect(admin.Delete(w.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})).To(Succeed())
 }
 
+// expectSays waits until the object says something with a reason, which may have been the reason for something else before.
+func (w *world) expectSays(object client.Object, reason, message string) {
+	GinkgoHelper()
+	Eventually(func() string { return w.verdict(object) + ": " + w.message(object) }).Should(
+		And(ContainSubstring(" "+reason), ContainSubstring(message)))
+}
+
+// leavers are the lines of the Organization's leavers.
+func (w *world) leavers() []v1alpha1.Leaver {
+	GinkgoHelper()
+	return w.status().Leaving
+}
+
 // verdictsOf watches an object. The function it returns tells every verdict that was seen.
 func (w *world) verdictsOf(object client.Object) func() []string {
 	GinkgoHelper()

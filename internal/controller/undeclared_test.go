@@ -3,7 +3,9 @@ package controller_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -89,6 +91,40 @@ var _ = Describe("Undeclared users", func() {
 		Eventually(w.people).Should(ConsistOf("ada@example.com"))
 	})
 
+	It("are not removed while an OrgUser is not matched with a member, and the Organization says so, once, and which", func(ctx context.Context) {
+		w := newWorldWith(ctx, removeUndeclared, ada, grace)
+		user, typo := w.orgUser("ada"), w.orgUser("garce")
+		w.create(user, typo)
+		w.expectReady(user)
+		w.expectWaiting(typo, "NotAMember", "")
+		org := w.organization()
+		w.resync()
+		says := "until every OrgUser is matched with a member: not yet " + w.namespace + "/garce"
+		w.expectSays(org, "InSync", says)
+		w.expectEvent(org, "UndeclaredBlocked", says)
+		Eventually(func() []string { return w.series("rollcall_undeclared_blocked") }).Should(ConsistOf("rollcall_undeclared_blocked 1"))
+		w.resync()
+		w.quiet()
+		blocked := 0
+		for _, event := range w.events(org) {
+			if strings.HasPrefix(event, "UndeclaredBlocked: ") && strings.Contains(event, says) {
+				blocked++
+			}
+		}
+		Expect(blocked).To(Equal(1))
+		Expect(w.mutationsTried()).To(BeEmpty())
+
+		w.delete(typo)
+		w.expectGone(typo)
+		w.resync()
+		w.quiet()
+		Expect(w.people()).To(HaveLen(2), "one reading in which all were matched is not enough")
+		w.resync()
+		Eventually(w.people).Should(ConsistOf("ada@example.com"))
+		Eventually(func() string { w.verdict(org); return w.message(org) }).ShouldNot(ContainSubstring("garce"))
+		Eventually(func() []string { return w.series("rollcall_undeclared_blocked") }).Should(ConsistOf("rollcall_undeclared_blocked 0"))
+	})
+
 	It("are not removed by an Organization without any OrgUser", func(ctx context.Context) {
 		w := newWorldWith(ctx, removeUndeclared, ada, grace)
 		w.resync()
@@ -97,6 +133,7 @@ var _ = Describe("Undeclared users", func() {
 		w.quiet()
 		Expect(w.mutationsTried()).To(BeEmpty())
 		Expect(w.status().UndeclaredUsers).To(HaveValue(BeEquivalentTo(2)))
+		w.expectSays(w.organization(), "InSync", "since no OrgUser names this Organization")
 	})
 
 	It("pass the guard", func(ctx context.Context) {
@@ -130,6 +167,7 @@ var _ = Describe("Undeclared users", func() {
 		w.resync()
 		Eventually(w.people).Should(HaveLen(2))
 		w.expectEvent(w.organization(), "Rejected", "403")
+		w.expectSays(w.organization(), "Rejected", "to remove ")
 	})
 
 	It("are planned and not removed under Observe", func(ctx context.Context) {
@@ -169,43 +207,41 @@ var _ = Describe("Undeclared role assignments", func() {
 		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
 		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
 		binding := w.binding("viewers", "viewer", "ada", "grace", "alan")
+		var once sync.Once
+		created := make(chan error, 1)
 		for _, m := range w.sim.Members() {
 			w.sim.AssignRole(m.ID, viewer)
 		}
-		sent, goOn := make(chan bool, 1), make(chan bool)
 		w.sim.During(func(call openaitest.Call) {
-			if call.Method == http.MethodDelete {
-				select {
-				case sent <- true:
-					<-goOn
-				default:
-				}
+			if call.Method == http.MethodGet && call.Endpoint == "/organization/users/{id}/roles/{role_id}" {
+				// The look of the turn that is to take them away is under way.
+				once.Do(func() { created <- admin.Create(w.ctx, binding) })
 			}
 		})
 		w.declareAll([]string{"ada", "grace", "alan"})
-		Eventually(func() chan bool {
+		Eventually(func() chan error {
 			w.ask()
 			w.quiet()
-			return sent
-		}).Should(Receive())
-		w.create(binding)
-		Eventually(w.verdict).WithArguments(binding).ShouldNot(Equal("not observed yet"))
-		close(goOn)
-		Eventually(w.holders).WithArguments("viewer").Should(HaveLen(3))
+			return created
+		}).Should(Receive(BeNil()))
+		w.expectReady(binding)
 		w.quiet()
-		Expect(w.timesOf(http.MethodDelete)).To(HaveLen(1), "the one whose call was under way")
+		Expect(w.holders("viewer")).To(HaveLen(3))
+		Expect(w.mutationsTried()).To(BeEmpty())
 	})
 
-	It("stay when the policy is changed while they are taken away one by one", func(ctx context.Context) {
+	It("stay when the policy is changed while they are looked at to be taken away", func(ctx context.Context) {
 		w := newWorldWith(ctx, unassignUndeclared, ada, grace, alan)
 		viewer := w.sim.AddRole(openaitest.Role{Name: "viewer"})
 		for _, m := range w.sim.Members() {
 			w.sim.AssignRole(m.ID, viewer)
 		}
 		var once sync.Once
+		var looked atomic.Bool
 		w.sim.During(func(call openaitest.Call) {
-			if call.Method == http.MethodDelete {
+			if call.Method == http.MethodGet && call.Endpoint == "/organization/users/{id}/roles/{role_id}" {
 				once.Do(func() {
+					looked.Store(true)
 					edit(w, w.organization(), func(org *v1alpha1.Organization) {
 						org.Spec.Undeclared.RoleAssignments = v1alpha1.UndeclaredRolesReport
 					})
@@ -217,7 +253,8 @@ var _ = Describe("Undeclared role assignments", func() {
 			w.ask()
 			w.quiet()
 		}
-		Expect(w.holders("viewer")).To(HaveLen(2), "the one whose call was under way")
+		Expect(looked.Load()).To(BeTrue())
+		Expect(w.holders("viewer")).To(HaveLen(3))
 	})
 
 	It("are taken away after the second whole reading, but none that is declared, inherited or predefined", func(ctx context.Context) {

@@ -45,6 +45,8 @@ type Organization struct {
 	// undeclared is what the last whole reading found undeclared, and in how many in a row.
 	undeclared map[string]sighting
 	sums       plan.Sums
+	// unresolved are OrgUsers that were not matched with anybody then.
+	unresolved []plan.Ref
 	nextRead   time.Time
 	// turns are those under way, choosing those of them that have nobody yet.
 	turns, choosing [lanes]int
@@ -63,6 +65,8 @@ type Organization struct {
 
 // sighting is how many whole readings in a row found a user, or roles of theirs by ID, undeclared.
 type sighting struct {
+	// found: no object declared the user then. user and roles count only readings in which every OrgUser was matched.
+	found bool
 	user  int
 	roles map[string]int
 }

@@ -410,10 +410,14 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 // sighted counts for each user and role that is undeclared in how many whole readings in a row it was.
 func (o *Organization) sighted(ctx context.Context) {
 	users, roles := o.policies(ctx)
-	sums, err := o.sumUp(ctx)
+	sums, unresolved, err := o.sumUp(ctx)
 	if err != nil {
 		o.log.Error(err, "cannot tell who is undeclared; the next reading will")
 		return
+	}
+	counts := 0
+	if !sums.Unresolved && sums.OrgUsers > 0 {
+		counts = 1
 	}
 	names := o.objects(ctx)
 	now := map[string]sighting{}
@@ -440,22 +444,22 @@ func (o *Organization) sighted(ctx context.Context) {
 		d := plan.Decide(p)
 		seen := sighting{roles: map[string]int{}}
 		if d.Undeclared && users != plan.Ignore {
-			seen.user = p.SeenUndeclared + 1
+			seen.found, seen.user = true, (p.SeenUndeclared+1)*counts
 		}
 		for _, role := range d.UndeclaredRoles {
 			if roles != plan.Ignore {
-				seen.roles[role.ID] = p.SeenUndeclaredRoles[role.ID] + 1
+				seen.roles[role.ID] = (p.SeenUndeclaredRoles[role.ID] + 1) * counts
 			}
 		}
-		if seen.user > 0 || len(seen.roles) > 0 {
+		if seen.found || len(seen.roles) > 0 {
 			now[user.ID] = seen
 		}
-		if seen.user > 0 && users == plan.Take || len(seen.roles) > 0 && roles == plan.Take || roles != plan.Ignore && d.Look.Roles {
+		if seen.found && users == plan.Take || len(seen.roles) > 0 && roles == plan.Take || roles != plan.Ignore && d.Look.Roles {
 			wake = append(wake, plan.IDKey(user.ID))
 		}
 	}
 	o.mu.Lock()
-	o.undeclared, o.sums = now, sums
+	o.undeclared, o.sums, o.unresolved = now, sums, unresolved
 	o.mu.Unlock()
 	o.pending.wake(Reread, false, wake...)
 }
@@ -493,23 +497,26 @@ func (o *Organization) policies(ctx context.Context) (users, roles plan.Policy) 
 	return users, roles
 }
 
-// sumUp counts what is to be known of the whole organization about one person.
-func (o *Organization) sumUp(ctx context.Context) (plan.Sums, error) {
+// sumUp counts what is to be known of the whole organization about one person, and names OrgUsers that are not matched
+// with anybody.
+func (o *Organization) sumUp(ctx context.Context) (plan.Sums, []plan.Ref, error) {
 	names := o.objects(ctx)
 	sums := plan.Sums{Objects: len(names)}
+	var unresolved []plan.Ref
 	for _, name := range names {
 		users, err := o.cache.OrgUsers(ctx, name)
 		if err != nil {
-			return sums, err
+			return sums, nil, err
 		}
 		sums.OrgUsers += len(users)
 		for i := range users {
-			if !sums.Unresolved && !declared.ClaimOf(&users[i], nil).Standing(o.roster).Resolved() {
-				sums.Unresolved = true
+			if !declared.ClaimOf(&users[i], nil).Standing(o.roster).Resolved() {
+				unresolved = append(unresolved, plan.Ref{Namespace: users[i].Namespace, Name: users[i].Name})
 			}
 		}
 	}
-	return sums, nil
+	sums.Unresolved = len(unresolved) > 0
+	return sums, unresolved, nil
 }
 
 // Undeclared is what the last whole reading found that no object declares.
@@ -518,8 +525,9 @@ type Undeclared struct {
 	// Left are the steps that would take it and are not made, Held is how many of them the guard holds.
 	Left []plan.Due
 	Held int
-	// Unresolved: nobody is removed, since an OrgUser is not matched with anybody.
-	Unresolved bool
+	// Unresolved are OrgUsers that are not matched with anybody, NoOrgUsers is that there are none: nothing is taken then.
+	Unresolved []plan.Ref
+	NoOrgUsers bool
 }
 
 // mostLeft bounds the steps of which each is told.
@@ -529,16 +537,46 @@ const mostLeft = 200
 func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 	users, roles := o.policies(ctx)
 	o.mu.Lock()
-	u := Undeclared{Unresolved: o.sums.Unresolved || o.sums.OrgUsers == 0}
+	u := Undeclared{Unresolved: o.unresolved, NoOrgUsers: true}
 	var ids []string
+	var found []string
 	for id, seen := range o.undeclared {
-		if seen.user > 0 {
-			u.Users++
+		if seen.found {
+			found = append(found, id)
 		}
 		u.Roles += len(seen.roles)
 		ids = append(ids, id)
 	}
 	o.mu.Unlock()
+	names := o.objects(ctx)
+	for _, id := range found {
+		// Some have been declared since, or are gone.
+		user, there := o.roster.Get(id)
+		if !there {
+			continue
+		}
+		named, err := o.cache.Named(ctx, names, roster.Keys(user))
+		if err != nil {
+			return u, err
+		}
+		for _, name := range names {
+			org, err := o.cache.Organization(ctx, name)
+			if err != nil {
+				return u, err
+			}
+			named = named || org != nil && remembers(id)(org)
+		}
+		if !named {
+			u.Users++
+		}
+	}
+	for _, name := range names {
+		declaring, err := o.cache.OrgUsers(ctx, name)
+		if err != nil {
+			return u, err
+		}
+		u.NoOrgUsers = u.NoOrgUsers && len(declaring) == 0
+	}
 	if users != plan.Take && roles != plan.Take {
 		return u, nil
 	}

@@ -338,7 +338,7 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 		return err
 	}
 	if t.takesUndeclared(p) {
-		if p.person.Sums, err = t.sumUp(ctx); err != nil {
+		if p.person.Sums, _, err = t.sumUp(ctx); err != nil {
 			return err
 		}
 	}

@@ -111,6 +111,36 @@ func SharedOrganization(others []string) Verdict {
 			strings.Join(others, ", "))}
 }
 
+// UndeclaredBlocked says why nothing that is undeclared is taken, or "": unmatched are the OrgUsers that are not matched
+// with anybody, none says that there is no OrgUser at all.
+func UndeclaredBlocked(unmatched []plan.Ref, none bool) string {
+	switch {
+	case len(unmatched) > 0:
+		names := make([]string, len(unmatched))
+		for i, ref := range unmatched {
+			names[i] = ref.String()
+		}
+		return "Nothing undeclared is taken, although spec.undeclared asks for it, until every OrgUser is matched with a member: not yet " +
+			sortedFirst(names, 3)
+	case none:
+		return "Nothing undeclared is taken, although spec.undeclared asks for it, since no OrgUser names this Organization"
+	}
+	return ""
+}
+
+// Undeclared is what is said of the Organization about something undeclared that is to be taken and is not.
+func Undeclared(f plan.Fact, step plan.Step, org *v1alpha1.Organization) Verdict {
+	switch f.Kind {
+	case plan.Guarded:
+		return ofFact(f, step.Who, org, []plan.Step{step})
+	case plan.Refused, plan.NotTakenOver, plan.Retrying:
+		v := ofFact(f, step.Who, org, []plan.Step{step})
+		v.Message = fmt.Sprintf("to %s, which no object declares, waits: %s", step, v.Message)
+		return v
+	}
+	return Verdict{State: Ready}
+}
+
 // Leaver is what is said of somebody who is to leave: of the Organization, and in their line, where "" is that they wait
 // for their time or are at work on.
 func Leaver(f plan.Fact, who string, org *v1alpha1.Organization, step plan.Step) (Verdict, string) {

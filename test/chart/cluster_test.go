@@ -132,11 +132,11 @@ func newTeam(ctx context.Context, name string) *openaitest.Server {
 
 const declared = "organizations,orgusers,orguserrolebindings"
 
-// declare applies the samples, with a guard that lets people go.
+// declare applies the samples, with a guard that lets people go at once.
 func declare(ctx context.Context, team string) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-k", root+"/config/samples", "-n", team)
-	kubectl(ctx, "patch", "oaiorg/default", "-n", team, "--type=merge", `--patch={"spec":{"guard":{"maxRemovals":"100%"}}}`)
+	kubectl(ctx, "patch", "oaiorg/default", "-n", team, "--type=merge", `--patch={"spec":{"guard":{"maxRemovals":"100%","removalDelay":"0s"}}}`)
 }
 
 // ready waits until rollcall has read the organization again and all that a team declares is ready.

@@ -93,7 +93,7 @@ var _ = Describe("A release", Ordered, func() {
 		helmDoes(ctx, "install", release, chart)
 		running = start(ctx, account)
 		kubectl(ctx, "wait", "--for=delete", "orguser/grace", "-n", "team-a", "--timeout=60s")
-		Expect(emails(organization)).NotTo(ContainElement("grace.hopper@example.com"), "her object was deleted in a healthy namespace")
+		Eventually(func() []string { return emails(organization) }).ShouldNot(ContainElement("grace.hopper@example.com"), "her object was deleted in a healthy namespace")
 		Expect(emails(organization)).To(HaveLen(len(people) - 1))
 		people = emails(organization)
 		organization.ResetJournal()
@@ -151,6 +151,7 @@ var _ = Describe("A release for one team", Ordered, func() {
 
 	It("removes who is deleted, for which it looks at the namespace and the kind", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "orguser/grace", "-n", "team-b", "--timeout=60s")
+		Eventually(func() string { return kubectl(ctx, "events", "--for=oaiorg/default", "-n", "team-b") }).Should(ContainSubstring("removed grace.hopper@example.com"))
 		running.Terminate().Wait("50s")
 		Expect(running).To(gexec.Exit(0))
 		log := string(running.Out.Contents()) + string(running.Err.Contents())

@@ -15,7 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
-var _ = Describe("rollcall", Ordered, ContinueOnFailure, func() {
+var _ = Describe("rollcall", Ordered, func() {
 	It("adopts, changes and binds what is applied, and shows it in columns", func(ctx SpecContext) {
 		startManager(ctx)
 		t := newTeam(ctx, "adopts")

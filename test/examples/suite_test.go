@@ -71,6 +71,12 @@ func newClusterWith(ctx context.Context, manifests ...string) *cluster {
 	return c
 }
 
+// removeAtOnce takes the delay away that gives a commit time to be taken back.
+func (c *cluster) removeAtOnce(ctx context.Context) {
+	GinkgoHelper()
+	c.kubectl(ctx, "patch", "oaiorg", "default", "-n", "openai", "--type=merge", "-p", `{"spec":{"guard":{"removalDelay":"0s"}}}`)
+}
+
 // install installs config/default and starts the manager.
 func (c *cluster) install(ctx context.Context) {
 	GinkgoHelper()

@@ -62,7 +62,7 @@ metadata: {name: default}
 spec:
   adminKeySecretRef: {name: openai-admin-key}
   requestsPerMinute: 6000
-  guard: {maxRemovals: 2}
+  guard: {maxRemovals: 2, removalDelay: 0s}
 `, name, address), "-n", name)
 	return t
 }

@@ -33,7 +33,7 @@ var _ = Describe("The policies", Ordered, func() {
 		Expect(kubectl(ctx, administrator, "get", "orguser/grace", "-n", "works", "-o", "jsonpath={.metadata.finalizers}")).To(
 			ContainSubstring("openai.rollcall.dev/finalizer"))
 		kubectl(ctx, granter, "delete", "orguser", "grace", "-n", "works", "--cascade=foreground", "--timeout=60s")
-		Expect(role("grace")).To(Equal("no member"))
+		Eventually(func() string { return role("grace") }).Should(Equal("no member"))
 	})
 
 	It("keep no namespace from being deleted, and nobody leaves by that", func(ctx SpecContext) {
@@ -59,7 +59,7 @@ var _ = Describe("The policies", Ordered, func() {
 		}
 		kubectl(ctx, administrator, "delete", "configmap", "bait", "-n", "collected")
 		kubectl(ctx, administrator, "wait", "orguser/grace", "-n", "collected", "--for=delete", "--timeout=120s")
-		Expect(role("grace")).To(Equal("no member"))
+		Eventually(func() string { return role("grace") }).Should(Equal("no member"))
 		// It tries both in one go, and again and again.
 		Consistently(role, "2s").WithArguments("ada").Should(Equal("owner"))
 		Expect(kubectl(ctx, administrator, "get", "orguser", "ada", "-n", "collected", "-o", "jsonpath={.metadata.deletionTimestamp}")).To(BeEmpty())

@@ -134,7 +134,7 @@ func must(ctx context.Context, user, stdin string, arguments ...string) {
 
 func anOrganization(name string) string {
 	return fmt.Sprintf(`{apiVersion: openai.rollcall.dev/v1alpha1, kind: Organization, metadata: {name: %s},
-		spec: {adminKeySecretRef: {name: openai-admin-key}, guard: {minOwners: 1, maxRemovals: 100%%}}}`, name)
+		spec: {adminKeySecretRef: {name: openai-admin-key}, guard: {minOwners: 1, maxRemovals: 100%%, removalDelay: 0s}}}`, name)
 }
 
 // orgUser is a manifest of the person with the email NAME@example.com. more are further fields of its spec.
