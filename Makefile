@@ -154,8 +154,12 @@ fuzz: ## Fuzz each fuzz target so many times (FUZZTIME=300000x).
 	hack/fuzz.sh
 
 .PHONY: bench
-bench: ## Measure.
+bench: ## Measure (some twenty minutes).
 	./hack/bench.sh
+
+.PHONY: bench-fair
+bench-fair: ## Measure what organizations that suffer do to healthy ones, and nothing else.
+	./hack/bench.sh --users 0 --budget-users 0
 
 ##@ A cluster
 

@@ -239,7 +239,8 @@ func (p *pending) waiting(l lane, most int) []*candidate {
 	defer p.mu.Unlock()
 	var first []*candidate
 	for _, c := range p.candidates {
-		if c.lane != l || p.isBusy(c.keys()) || len(first) == most && !c.before(first[most-1]) {
+		// The keys are made last, since most come after those who are there already.
+		if c.lane != l || len(first) == most && !c.before(first[most-1]) || p.isBusy(c.keys()) {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(first, c, func(known, c *candidate) int {
@@ -253,9 +254,16 @@ func (p *pending) waiting(l lane, most int) []*candidate {
 	return first
 }
 
+// before compares one thing after another, and makes nothing for it: many wait, and each turn asks for the first.
 func (c *candidate) before(other *candidate) bool {
-	return cmp.Or(cmp.Compare(c.urgency, other.urgency), cmp.Compare(c.rank(), other.rank()), c.since.Compare(other.since),
-		cmp.Compare(c.key.ID+c.key.Email, other.key.ID+other.key.Email)) < 0
+	order := cmp.Or(cmp.Compare(c.urgency, other.urgency), cmp.Compare(c.rank(), other.rank()))
+	if order == 0 {
+		order = c.since.Compare(other.since)
+	}
+	if order == 0 {
+		order = cmp.Or(cmp.Compare(c.key.ID, other.key.ID), cmp.Compare(c.key.Email, other.key.Email))
+	}
+	return order < 0
 }
 
 // rank has the oldest leavers first, and others after them.

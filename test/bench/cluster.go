@@ -3,15 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
 // cluster is the API server, spoken to with as little around HTTP as can be: the floor is to be low, and what
@@ -84,16 +87,54 @@ func orgUserPath(namespace string, i int) string {
 	return rollcallPath(namespace, orgUsers) + "/" + nameOf(i)
 }
 
+// organizationPath is the path of the one Organization of a namespace.
+func organizationPath(namespace string) string {
+	return rollcallPath(namespace, organizations) + "/default"
+}
+
 // populate creates a namespace with so many OrgUsers.
-func (c *cluster) populate(ctx context.Context, say progress, namespace string, users int) error {
+func (c *cluster) populate(ctx context.Context, say progress, namespace string, users int, differ differs) error {
 	defer say.stepf("creating %d OrgUsers in namespace %s", users, namespace)()
 	if err := c.create(ctx, "/api/v1/namespaces", namespaceManifest(namespace)); err != nil {
 		return err
 	}
 	path := rollcallPath(namespace, orgUsers)
 	return forEach(ctx, users, 20, func(ctx context.Context, i int) error {
-		return c.create(ctx, path, orgUserManifest(i))
+		return c.create(ctx, path, orgUserManifest(i, differ(i)))
 	})
+}
+
+// connect creates the Organization of a namespace, with the key of a simulated one.
+func (c *cluster) connect(ctx context.Context, namespace string, sim *openaitest.Server, spec object) error {
+	if err := c.create(ctx, "/api/v1/namespaces/"+namespace+"/secrets", secretManifest(sim)); err != nil {
+		return err
+	}
+	return c.create(ctx, rollcallPath(namespace, organizations), organizationManifest(spec))
+}
+
+// observed waits until the manager has taken note of an Organization's manifest as it is now.
+func (c *cluster) observed(ctx context.Context, namespace string) error {
+	deadline := time.Now().Add(patience)
+	for {
+		answer, err := c.do(ctx, http.MethodGet, organizationPath(namespace), "", nil)
+		if err != nil {
+			return err
+		}
+		var org v1alpha1.Organization
+		err = json.NewDecoder(answer).Decode(&org)
+		answer.Close()
+		switch {
+		case err != nil:
+			return err
+		case org.Status.ObservedGeneration == org.Generation:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("the status of the Organization in namespace %s does not speak of its manifest within %s", namespace, patience)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // forEach runs the function for 0 to total-1, so many at once, and ends at the first error.

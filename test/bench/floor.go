@@ -29,7 +29,7 @@ type bareLoop struct {
 
 // floor returns how long the bare loop takes until the last OrgUser of a new namespace is seen to be Ready.
 func (m *measurement) floor(ctx context.Context, namespace string) (time.Duration, error) {
-	if err := m.cluster.populate(ctx, m.say, namespace, m.users); err != nil {
+	if err := m.cluster.populate(ctx, m.say, namespace, m.users, everyOther); err != nil {
 		return 0, err
 	}
 	sim := newOrganization(m.users, m.settings.latency)
@@ -69,16 +69,16 @@ func (l *bareLoop) run(ctx context.Context) error {
 		if err := l.cluster.patch(ctx, path, finalizerPatch()); err != nil {
 			return err
 		}
-		if needsChange(i) {
+		if everyOther(i) {
 			body := encode(object{"developer_persona": persona})
 			if _, err := l.call(ctx, http.MethodPost, "/organization/users/"+nameOf(i), body); err != nil {
 				return err
 			}
 		}
-		if err := l.cluster.patch(ctx, path+"/status", statusPatch(i)); err != nil {
+		if err := l.cluster.patch(ctx, path+"/status", statusPatch(i, everyOther(i))); err != nil {
 			return err
 		}
-		if needsChange(i) {
+		if everyOther(i) {
 			events.Go(func() error {
 				return l.cluster.create(eventsContext, "/apis/events.k8s.io/v1/namespaces/"+l.namespace+"/events", eventManifest(l.namespace, i))
 			})

@@ -12,6 +12,10 @@ import (
 const (
 	// idleInterval is the shortest that the API takes.
 	idleInterval = 30 * time.Second
+	// longInterval is that of an organization so large that reading it whole takes about the shortest.
+	longInterval = 2 * time.Minute
+	// manyUsers are those of such an organization.
+	manyUsers = 20_000
 	// defaultInterval is what an Organization has that does not say: six readings an hour.
 	defaultInterval = 10 * time.Minute
 	// readingsAnHour leaves out the jitter of 10% either way.
@@ -31,9 +35,10 @@ type cpuAt struct {
 // from that what an hour at the default interval costs: calls and writes are those of six readings; CPU is
 // that of six readings and of the quiet time between them, whose rate is taken from the quiet time here.
 func (m *measurement) idleHour(ctx context.Context, r *result) error {
-	defer m.say.stepf("idle: %d readings, %s apart", m.settings.resyncs, idleInterval)()
+	interval := m.idleInterval()
+	defer m.say.stepf("idle: %d readings, %s apart", m.settings.resyncs, interval)()
 	// A changed interval has the organization read at once. That reading is not counted.
-	if err := m.cluster.patch(ctx, rollcallPath(managed, organizations)+"/default", intervalPatch(idleInterval)); err != nil {
+	if err := m.cluster.patch(ctx, organizationPath(managed), intervalPatch(interval)); err != nil {
 		return err
 	}
 	m.sim.ResetJournal()
@@ -45,7 +50,7 @@ func (m *measurement) idleHour(ctx context.Context, r *result) error {
 	if err != nil {
 		return err
 	}
-	m.profileCPU(ctx, "idle", idleInterval)
+	m.profileCPU(ctx, "idle", interval)
 	var samples []cpuAt
 	if err := m.readings(ctx, m.settings.resyncs, func(s cpuAt) { samples = append(samples, s) }); err != nil {
 		return err
@@ -64,11 +69,19 @@ func (m *measurement) idleHour(ctx context.Context, r *result) error {
 	return nil
 }
 
+// idleInterval is how often the organization is read.
+func (m *measurement) idleInterval() time.Duration {
+	if m.users > manyUsers {
+		return longInterval
+	}
+	return idleInterval
+}
+
 // readings returns some time after the organization was read so many times since the journal began. It passes
 // on samples of the CPU meanwhile, where those are to be had.
 func (m *measurement) readings(ctx context.Context, count int, sample func(cpuAt)) error {
 	wanted := count * m.pages()
-	deadline := time.Now().Add(time.Duration(count)*2*idleInterval + patience)
+	deadline := time.Now().Add(time.Duration(count)*2*m.idleInterval() + patience)
 	var complete time.Time
 	for complete.IsZero() || time.Since(complete) < aftermath {
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
@@ -125,8 +138,12 @@ func (i *idle) reckonCPU(readings int, samples []cpuAt, calls []openaitest.Call)
 	i.CPUSecondsAReading = busyCPU.Seconds() / float64(readings)
 	i.QuietCPUSecondsAnHour = rate * time.Hour.Seconds()
 	// The quiet rate also holds during the readings, where it is in their CPU already.
-	share := busy.Seconds() / float64(readings) * readingsAnHour / time.Hour.Seconds()
-	i.CPUSecondsAnHour = i.CPUSecondsAReading*readingsAnHour + i.QuietCPUSecondsAnHour*max(0, 1-share)
+	anHour := func(readingsAnHour float64) float64 {
+		share := busy.Seconds() / float64(readings) * readingsAnHour / time.Hour.Seconds()
+		return i.CPUSecondsAReading*readingsAnHour + i.QuietCPUSecondsAnHour*max(0, 1-share)
+	}
+	i.CPUSecondsAnHour = anHour(readingsAnHour)
+	i.CoreShareAtTwoMinutes = anHour(float64(time.Hour/longInterval)) / time.Hour.Seconds()
 }
 
 // duringReading says whether a page was asked for in the span or shortly before it.

@@ -49,17 +49,21 @@ type process struct {
 	err     error // of its end; to be read after exited is closed
 }
 
-// startManager starts the manager for one namespace: the floor's objects in others are none of its business.
+// startManager starts the manager for one namespace, since the floor's objects in others are none of its business, or
+// with "" for all.
 func startManager(program, kubeconfig, folder, namespace string, workers int) (*process, error) {
 	p := &process{log: filepath.Join(folder, "manager.log"), exited: make(chan struct{})}
-	log, err := os.Create(p.log)
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) // it may be a restart
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
 	// Not CommandContext: stop ends it, and lets it end by itself.
-	p.command = exec.Command(program, "--kubeconfig="+kubeconfig, "--watch-namespaces="+namespace,
+	p.command = exec.Command(program, "--kubeconfig="+kubeconfig,
 		"--workers="+strconv.Itoa(workers), "--health-probe-bind-address=0", "--log-format=json")
+	if namespace != "" {
+		p.command.Args = append(p.command.Args, "--watch-namespaces="+namespace)
+	}
 	p.command.Stdout, p.command.Stderr = log, log
 	p.begun = time.Now()
 	if err := p.command.Start(); err != nil {
@@ -74,6 +78,9 @@ func startManager(program, kubeconfig, folder, namespace string, workers int) (*
 
 func (p *process) pid() int { return p.command.Process.Pid }
 
+// grace is what a pod of the manager has to end: calls under way end first.
+const grace = 45 * time.Second
+
 // stop ends the manager and returns when it is gone.
 func (p *process) stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -82,10 +89,10 @@ func (p *process) stop() error {
 	select {
 	case <-p.exited:
 		return nil
-	case <-time.After(30 * time.Second):
+	case <-time.After(grace):
 		err := p.command.Process.Kill()
 		<-p.exited
-		return errors.Join(errors.New("the manager did not end within 30s of SIGTERM and was killed"), err)
+		return errors.Join(fmt.Errorf("the manager did not end within %s of SIGTERM and was killed", grace), err)
 	}
 }
 

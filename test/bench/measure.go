@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -18,7 +19,9 @@ const managed = "bench"
 type measurement struct {
 	settings *settings
 	say      progress
+	program  string
 	users    int
+	differ   differs
 	plane    *controlplane.ControlPlane
 	cluster  *cluster
 	sim      *openaitest.Server
@@ -34,28 +37,38 @@ func newOrganization(users int, latency time.Duration) *openaitest.Server {
 	return sim
 }
 
-// measure takes all figures for one number of users.
-func measure(ctx context.Context, s *settings, say progress, program string, users int) (_ *result, err error) {
-	m := &measurement{settings: s, say: say, users: users}
-	started := say.stepf("starting a control plane for %d users", users)
+// startPlane starts the control plane. The caller stops it.
+func (m *measurement) startPlane(ctx context.Context, what string) (err error) {
+	defer m.say.stepf("starting a control plane for %s", what)()
 	m.plane, err = controlplane.Start(ctx, controlplane.Options{CRDs: "config/crd/bases"})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	started()
-	defer func() { err = errors.Join(err, m.plane.Stop()) }()
 	if m.cluster, err = newCluster(m.plane.Config); err != nil {
+		return errors.Join(err, m.plane.Stop())
+	}
+	return nil
+}
+
+// measure takes all figures for one number of users.
+func measure(ctx context.Context, s *settings, say progress, program string, users int) (_ *result, err error) {
+	m := &measurement{settings: s, say: say, program: program, users: users, differ: everyOther}
+	if s.inSync {
+		m.differ = none
+	}
+	if err := m.startPlane(ctx, fmt.Sprintf("%d users", users)); err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, m.plane.Stop()) }()
 	m.sim = newOrganization(users, s.latency)
 	defer m.sim.Close()
 
-	r := &result{Users: users}
+	r := &result{Users: users, Changes: m.differ.among(users)}
 	// Before and after, since other work on the machine comes and goes.
 	if err := m.floorInto(ctx, r, "floor-before"); err != nil {
 		return nil, err
 	}
-	if err := m.underManager(ctx, program, r); err != nil {
+	if err := m.underManager(ctx, r); err != nil {
 		return nil, err
 	}
 	if err := m.floorInto(ctx, r, "floor-after"); err != nil {
@@ -66,20 +79,20 @@ func measure(ctx context.Context, s *settings, say progress, program string, use
 }
 
 func (m *measurement) floorInto(ctx context.Context, r *result, namespace string) error {
+	if m.settings.inSync {
+		return nil // there are no changes to bring about
+	}
 	took, err := m.floor(ctx, namespace)
 	r.FloorSeconds = append(r.FloorSeconds, took.Seconds())
 	return err
 }
 
 // underManager runs the manager and takes the figures that need it.
-func (m *measurement) underManager(ctx context.Context, program string, r *result) (err error) {
-	if err := m.cluster.populate(ctx, m.say, managed, m.users); err != nil {
+func (m *measurement) underManager(ctx context.Context, r *result) (err error) {
+	if err := m.cluster.populate(ctx, m.say, managed, m.users, m.differ); err != nil {
 		return err
 	}
-	if err := m.cluster.create(ctx, "/api/v1/namespaces/"+managed+"/secrets", secretManifest(m.sim)); err != nil {
-		return err
-	}
-	if err := m.cluster.create(ctx, rollcallPath(managed, organizations), organizationManifest()); err != nil {
+	if err := m.cluster.connect(ctx, managed, m.sim, nil); err != nil {
 		return err
 	}
 	before, err := m.cluster.writesSoFar(ctx)
@@ -91,12 +104,11 @@ func (m *measurement) underManager(ctx context.Context, program string, r *resul
 		return err
 	}
 	defer seen.stop()
-	if m.manager, err = startManager(program, m.plane.Kubeconfig, m.plane.Folder, managed, m.settings.workers); err != nil {
+	if err := m.startManager(managed); err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(m.manager.explain(err), m.manager.stop())
-		m.profiles.Wait()
+		err = m.stopManager(err)
 		r.useAtExit(m.manager.usageAtExit())
 	}()
 	if err := m.convergence(ctx, r, seen, before); err != nil {
@@ -109,7 +121,23 @@ func (m *measurement) underManager(ctx context.Context, program string, r *resul
 		return err
 	}
 	at, err := m.manager.usage()
+	if err != nil {
+		return err
+	}
 	r.PeakMemoryBytes = at.peakMemory
+	return m.restarts(ctx, &r.Restart)
+}
+
+// startManager starts the manager for one namespace, or with "" for all.
+func (m *measurement) startManager(namespace string) (err error) {
+	m.manager, err = startManager(m.program, m.plane.Kubeconfig, m.plane.Folder, namespace, m.settings.workers)
+	return err
+}
+
+// stopManager ends the manager after an error or none.
+func (m *measurement) stopManager(err error) error {
+	err = errors.Join(m.manager.explain(err), m.manager.stop())
+	m.profiles.Wait()
 	return err
 }
 

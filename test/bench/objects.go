@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,7 @@ import (
 const (
 	orgUsers      = "orgusers"
 	organizations = "organizations"
+	bindings      = "orguserrolebindings"
 	// persona is what every other OrgUser declares and no member has: that is the change that they need.
 	persona = "backend"
 	// role is what all members have and all OrgUsers declare. Changes of owners are left out: rollcall makes
@@ -26,17 +28,29 @@ func nameOf(i int) string { return fmt.Sprintf("user-%06d", i+1) }
 
 func emailOf(i int) string { return nameOf(i) + "@example.com" }
 
-// needsChange says whether the i-th OrgUser declares something that its member does not have.
-func needsChange(i int) bool { return i%2 == 1 }
+// differs says whether the i-th OrgUser declares something that its member does not have.
+type differs func(i int) bool
 
-// changesAmong is how many of so many OrgUsers need a change.
-func changesAmong(users int) int { return users / 2 }
+// everyOther is the mass change; none is an organization that is in sync.
+func everyOther(i int) bool { return i%2 == 1 }
+func none(int) bool         { return false }
+
+// among is how many of so many OrgUsers need a change.
+func (d differs) among(users int) int {
+	count := 0
+	for i := range users {
+		if d(i) {
+			count++
+		}
+	}
+	return count
+}
 
 type object = map[string]any
 
-func orgUserManifest(i int) object {
+func orgUserManifest(i int, differs bool) object {
 	spec := object{"email": emailOf(i), "role": role}
-	if needsChange(i) {
+	if differs {
 		spec["developerPersona"] = persona
 	}
 	return object{
@@ -45,16 +59,27 @@ func orgUserManifest(i int) object {
 	}
 }
 
+// bindingManifest gives boundRole to so many users.
+func bindingManifest(users int) object {
+	subjects := make([]object, users)
+	for i := range users {
+		subjects[i] = object{"orgUser": nameOf(i)}
+	}
+	return object{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "OrgUserRoleBinding",
+		"metadata": object{"name": boundRole + "s"},
+		"spec":     object{"roleRef": object{"name": boundRole}, "subjects": subjects},
+	}
+}
+
 // organizationManifest has the latency bound the speed, not the rate limit: with 20 workers and 50 ms there
-// are at most 400 calls a second, and the limit is 1,667.
-func organizationManifest() object {
+// are at most 400 calls a second, and the limit is 1,667. What is given beyond goes into its spec.
+func organizationManifest(more object) object {
+	spec := object{"adminKeySecretRef": object{"name": "openai"}, "requestsPerMinute": requestsPerMinute}
+	maps.Copy(spec, more)
 	return object{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Organization",
-		"metadata": object{"name": "default"},
-		"spec": object{
-			"adminKeySecretRef": object{"name": "openai"},
-			"requestsPerMinute": requestsPerMinute,
-		},
+		"metadata": object{"name": "default"}, "spec": spec,
 	}
 }
 
@@ -77,7 +102,7 @@ func finalizerPatch() object {
 	return object{"metadata": object{"finalizers": []string{v1alpha1.Finalizer}}}
 }
 
-func statusPatch(i int) object {
+func statusPatch(i int, differs bool) object {
 	status := v1alpha1.OrgUserStatus{
 		ObservedGeneration: 1, UserID: nameOf(i), Name: fmt.Sprintf("User %06d", i+1), Email: emailOf(i), Role: role,
 		AddedAt: new(metav1.Now()),
@@ -86,7 +111,7 @@ func statusPatch(i int) object {
 			LastTransitionTime: metav1.Now(), Message: "the organization has this user as declared",
 		}},
 	}
-	if needsChange(i) {
+	if differs {
 		status.DeveloperPersona = persona
 	}
 	return object{"status": status}
@@ -112,6 +137,10 @@ func personaPatch(value string) object {
 
 func intervalPatch(interval time.Duration) object {
 	return object{"spec": object{"resyncInterval": interval.String()}}
+}
+
+func budgetPatch(perMinute int) object {
+	return object{"spec": object{"requestsPerMinute": perMinute}}
 }
 
 func encode(content any) []byte {

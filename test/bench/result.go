@@ -5,11 +5,14 @@ import "slices"
 // result has the figures for one number of users.
 type result struct {
 	Users int `json:"users"`
+	// Changes is how many of them differ from what is declared at the start.
+	Changes int `json:"changes"`
 	// FloorSeconds are the times of the bare loop, before and after the manager.
-	FloorSeconds []float64   `json:"floorSeconds"`
+	FloorSeconds []float64   `json:"floorSeconds,omitempty"`
 	Convergence  convergence `json:"convergence"`
 	Reaction     reaction    `json:"reaction"`
 	Idle         idle        `json:"idle"`
+	Restart      restart     `json:"restart"`
 	// PeakMemoryBytes is the manager's resident memory at its most, over all phases.
 	PeakMemoryBytes int64    `json:"peakMemoryBytes"`
 	Figures         []figure `json:"figures"`
@@ -58,6 +61,8 @@ type idle struct {
 	CPUSecondsAReading       float64        `json:"cpuSecondsAReading"`
 	QuietCPUSecondsAnHour    float64        `json:"quietCPUSecondsAnHour"`
 	CPUSecondsAnHour         float64        `json:"cpuSecondsAnHour"`
+	// CoreShareAtTwoMinutes is the share of one core that is used at a resyncInterval of 2 minutes.
+	CoreShareAtTwoMinutes float64 `json:"coreShareAtTwoMinutes"`
 }
 
 // useAtExit takes the memory from the ended manager where it could not be had before.
@@ -74,8 +79,10 @@ func (r *result) finish() {
 	for _, floor := range r.FloorSeconds {
 		sum += floor
 	}
-	c.Ratio = c.Seconds / (sum / float64(len(r.FloorSeconds)))
-	c.RatioWorst = c.Seconds / slices.Min(r.FloorSeconds)
+	if len(r.FloorSeconds) > 0 {
+		c.Ratio = c.Seconds / (sum / float64(len(r.FloorSeconds)))
+		c.RatioWorst = c.Seconds / slices.Min(r.FloorSeconds)
+	}
 	c.WritesAnObject = float64(writes(c.Writes).total()) / float64(r.Users)
 	c.EventsAnObject = float64(c.Writes["post events"]) / float64(r.Users)
 	calls := 0

@@ -25,7 +25,7 @@ type readiness struct {
 	stop  context.CancelFunc
 
 	mu          sync.Mutex
-	ready       map[string]bool
+	ready       map[string]time.Time
 	first, last time.Time
 	err         error
 }
@@ -46,7 +46,7 @@ func (c *cluster) watchReadiness(ctx context.Context, namespace string, total in
 		stop()
 		return nil, err
 	}
-	r := &readiness{total: total, done: make(chan struct{}), stop: stop, ready: make(map[string]bool, total)}
+	r := &readiness{total: total, done: make(chan struct{}), stop: stop, ready: make(map[string]time.Time, total)}
 	go func() {
 		defer close(r.done)
 		for again := 1; ; again++ {
@@ -116,8 +116,8 @@ func (r *readiness) follow(lines *bufio.Reader) (bool, error) {
 func (r *readiness) note(name string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.ready[name] {
-		r.ready[name], r.last = true, now
+	if _, known := r.ready[name]; !known {
+		r.ready[name], r.last = now, now
 	}
 	if len(r.ready) == 1 && r.first.IsZero() {
 		r.first = now
@@ -135,6 +135,21 @@ func (r *readiness) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
+}
+
+// readyAt says when one was first seen to be Ready.
+func (r *readiness) readyAt(name string) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.ready[name]
+	return at, ok
+}
+
+// took is from a moment until the last became Ready.
+func (r *readiness) took(begun time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last.Sub(begun)
 }
 
 func (r *readiness) count() int {

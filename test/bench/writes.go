@@ -88,4 +88,9 @@ func (w writes) total(leftOut ...string) int {
 	return total
 }
 
+// aPerson is what was written for each of so many: all but the Organization's status, and one event of its own.
+func (w writes) aPerson(users int) float64 {
+	return float64(w.total("patch organizations/status")-min(w["post events"], 1)) / float64(users)
+}
+
 func (w writes) equal(other writes) bool { return maps.Equal(w, other) }
