@@ -100,3 +100,9 @@ func (w *world) expectNoChangeAfter(moment time.Time, watch time.Duration) {
 		return slices.DeleteFunc(w.mutationsTried(), func(call openaitest.Call) bool { return call.Time.Before(moment.Add(2 * time.Second)) })
 	}).WithTimeout(watch).WithPolling(100 * time.Millisecond).Should(BeEmpty())
 }
+
+// leavers are the lines of status.leaving.
+func (w *world) leavers() []v1alpha1.Leaver {
+	GinkgoHelper()
+	return w.status().Leaving
+}
