@@ -67,7 +67,7 @@ var _ = Describe("The policies", Ordered, func() {
 		kubectl(ctx, administrator, "create", "rolebinding", "collector", "-n", "collected",
 			"--clusterrole=rollcall-organization-owner-granter", "--serviceaccount=kube-system:generic-garbage-collector")
 		kubectl(ctx, administrator, "wait", "orguser/ada", "-n", "collected", "--for=delete", "--timeout=120s")
-		Expect(role("ada")).To(Equal("no member"))
+		Eventually(func() string { return role("ada") }).Should(Equal("no member"))
 	})
 
 	It("leave it to an administrator to take the kinds away", func(ctx SpecContext) {
