@@ -170,7 +170,12 @@ func (o *Organization) evaluateNobody(ctx context.Context, w woke) error {
 	}
 	switch {
 	case confirmed && asked && w.key.ID != "":
-		// They left: what remembers them decides on that.
+		// They left: what remembers them decides on that, and may stand for whoever has its address now.
+		for _, user := range g.Users {
+			if user.Spec.Email != "" && user.Status.UserID == w.key.ID {
+				o.pending.wake(w.urgency, true, plan.EmailKey(user.Spec.Email))
+			}
+		}
 		return o.evaluateUser(ctx, w.key.ID, w)
 	case !confirmed && asked && !o.waits(w.key, lookKey{key: w.key}):
 		lane := giving
@@ -197,6 +202,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 		o.tell(g)
 	}
 	key := plan.IDKey(id)
+	o.pending.wake(w.urgency, false, d.LookFor...)
 	if d.WakeAt != 0 {
 		o.pending.wakeAt(time.Unix(d.WakeAt, 0), key)
 	}
