@@ -125,11 +125,8 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 		}
 		return nil
 	}
-	limiter := openai.NewLimiter(terms.RequestsPerMinute)
-	if o := a.byPair[Pair{credential.address(), noted.ID}]; o != nil {
-		limiter = o.limiter // the same budget, whatever key it is
-	}
-	client, err := credential.client(a.world, limiter, object.String())
+	// A budget of its own until it is proven: the status may speak of another address, or of a key that is no more.
+	client, err := credential.client(a.world, openai.NewLimiter(terms.RequestsPerMinute), object.String())
 	if err != nil {
 		a.disconnect(object, NoKey, nil)
 		return err
@@ -408,6 +405,7 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 		a.start(o.keepReading)
 	} else if l.client.Limiter() != o.limiter {
 		if client, err := l.credential.client(a.world, o.limiter, l.object.String()); err == nil {
+			l.client.CloseIdleConnections()
 			l.client, l.changer = client, openai.NewChanger(client)
 		}
 	}

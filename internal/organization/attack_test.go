@@ -1,0 +1,49 @@
+package organization
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+)
+
+// connectWith gives an Organization any key, whatever comes of it.
+func (s *scene) connectWith(namespace, key, host string, terms Terms, noted Pair, asked string) {
+	s.Helper()
+	s.all.Noted(objectName(namespace), noted)
+	address := &url.URL{Scheme: "https", Host: host, Path: "/v1"}
+	if err := s.all.Connect(objectName(namespace), NewCredential(key, address.String(), false), terms, noted, asked); err != nil {
+		s.Fatal(err)
+	}
+	s.settle(0)
+}
+
+func TestAKeyThatIsNotProvenSharesNoBudget(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		s.organization("team")
+		s.connect("team", "api", hourly, Pair{})
+		s.settle(time.Minute)
+		// Whoever has no key of it is told to wait, as by address or by key.
+		s.apis["api"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer "+openaitest.DefaultAdminKey {
+				api.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		// The tenant's own server, at the address evil, said that it is org-1: so the status of their object has that ID.
+		s.organization("mallory")
+		s.connectWith("mallory", "sk-admin-no-key-of-it", "api", hourly, pairAt("evil", "org-1"), "")
+		s.settle(time.Second)
+		s.expect("pause of the organization that mallory has no key of", time.Duration(0), s.all.Of(objectName("team")).limiter.Paused())
+		// Nor does a pair that was proven once, of an object whose key is another by now.
+		s.organization("eve")
+		s.connectWith("eve", "sk-admin-revoked", "api", hourly, pairAt("api", "org-1"), "")
+		s.settle(time.Second)
+		s.expect("pause of the organization that eve has no key of any more", time.Duration(0), s.all.Of(objectName("team")).limiter.Paused())
+	})
+}
