@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
@@ -47,3 +48,28 @@ func TestAKeyThatIsNotProvenSharesNoBudget(t *testing.T) {
 		s.expect("pause of the organization that eve has no key of any more", time.Duration(0), s.all.Of(objectName("team")).limiter.Paused())
 	})
 }
+
+func TestAnObjectWithoutAGoodKeyHoldsNobodyToItsCeiling(t *testing.T) {
+	inScene(t, func(s *scene) {
+		s.host("api", "org-1", persons(5)...)
+		s.organization("team")
+		s.organization("mallory")
+		s.connect("team", "api", hourly, Pair{})
+		o := s.all.Of(objectName("team"))
+		before := o.limiter.Burst()
+		slow := Terms{Interval: time.Hour, RequestsPerMinute: 1}
+		for what, end := range map[string]func(){
+			"no Secret":   func() { s.all.Suspend(objectName("mallory")) },
+			"gone":        func() { s.all.Forget(objectName("mallory")) },
+			"key refused": func() { o.refused(s.all.links[objectName("mallory")], errRefused) },
+		} {
+			s.connect("mallory", "api", slow, pairAt("api", "org-1"))
+			s.settle(5 * time.Minute)
+			s.expect("burst while there are two: "+what, 1, o.limiter.Burst())
+			end()
+			s.expect("burst afterwards: "+what, before, o.limiter.Burst())
+		}
+	})
+}
+
+var errRefused error = &openai.Error{Op: "list users", Status: http.StatusUnauthorized}

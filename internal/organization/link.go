@@ -106,6 +106,7 @@ func (o *Organization) answered(l *link, err error) error {
 		l.pair = Pair{o.pair.Address, id}
 		l.mu.Unlock()
 		l.set(OtherOrganization, nil)
+		o.setCeiling()
 		o.edge.WakeOrganization(l.object, 0)
 		return errNoKey
 	}
@@ -122,6 +123,7 @@ func (o *Organization) refused(l *link, err error) {
 		return
 	}
 	l.set(KeyRefused, err)
+	o.setCeiling()
 	o.edge.WakeOrganization(l.object, 0)
 	o.edge.WakeObjects(l.object)
 }

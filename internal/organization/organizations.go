@@ -162,6 +162,7 @@ func (a *Organizations) disconnect(object types.NamespacedName, state State, err
 	delete(a.links, object)
 	if o := a.of(object); o != nil {
 		o.leave(object)
+		o.setCeiling()
 	}
 	if was {
 		a.edge.WakeObjects(object)
