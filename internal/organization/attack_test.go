@@ -3,6 +3,7 @@ package organization
 import (
 	"net/http"
 	"net/url"
+	"runtime"
 	"testing"
 	"time"
 
@@ -68,6 +69,31 @@ func TestAnObjectWithoutAGoodKeyHoldsNobodyToItsCeiling(t *testing.T) {
 			s.expect("burst while there are two: "+what, 1, o.limiter.Burst())
 			end()
 			s.expect("burst afterwards: "+what, before, o.limiter.Burst())
+		}
+	})
+}
+
+func TestAnOrganizationThatIsForgottenStops(t *testing.T) {
+	inScene(t, func(s *scene) {
+		s.host("api", "org-1", persons(5)...)
+		s.organization("team")
+		s.connect("team", "api", hourly, Pair{})
+		before := runtime.NumGoroutine()
+		// A tenant's server calls itself something else each time.
+		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			s.host("evil", "org-"+id, persons(3)...)
+			s.organization("mallory")
+			s.connect("mallory", "evil", hourly, Pair{})
+			s.all.Forget(objectName("mallory"))
+		}
+		s.settle(forgetAfter + time.Minute)
+		s.organization("other")
+		s.host("other", "org-other", persons(1)...)
+		s.connect("other", "other", hourly, Pair{})
+		s.settle(time.Minute)
+		s.expect("organizations", 2, len(s.all.byPair))
+		if grew := runtime.NumGoroutine() - before; grew > 4 {
+			t.Errorf("%d goroutines more than before", grew)
 		}
 	})
 }

@@ -402,8 +402,16 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 	if o == nil {
 		o = newOrganization(a.world, pair, l.client.Limiter())
 		a.byPair[pair] = o
-		a.start(o.run)
-		a.start(o.keepReading)
+		alive, stop := context.WithCancel(context.Background())
+		o.stop = stop
+		for _, run := range []func(context.Context){o.run, o.keepReading} {
+			a.start(func(ctx context.Context) {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				defer context.AfterFunc(alive, cancel)()
+				run(ctx)
+			})
+		}
 	} else if l.client.Limiter() != o.limiter {
 		if client, err := l.credential.client(a.world, o.limiter, l.object.String()); err == nil {
 			l.client.CloseIdleConnections()
@@ -426,8 +434,23 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 
 // sweep drops organizations for which no object stands any more, once no call of theirs can be under way. a.mu is held.
 func (a *Organizations) sweep() {
+	stands := map[*Organization]bool{}
+	for name := range a.links {
+		stands[a.of(name)] = true
+	}
+	for name := range a.noted {
+		stands[a.of(name)] = true
+	}
 	maps.DeleteFunc(a.byPair, func(_ Pair, o *Organization) bool {
-		return o.emptyFor(a.now()) > forgetAfter && len(a.standingFor(o)) == 0
+		if stands[o] {
+			return false
+		}
+		o.emptyFrom(a.now())
+		if o.emptyFor(a.now()) <= forgetAfter {
+			return false
+		}
+		o.stop()
+		return true
 	})
 }
 
