@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
@@ -95,6 +99,27 @@ func TestAnOrganizationThatIsForgottenStops(t *testing.T) {
 		if grew := runtime.NumGoroutine() - before; grew > 4 {
 			t.Errorf("%d goroutines more than before", grew)
 		}
+	})
+}
+
+func TestAnObjectWithoutAGoodKeyStretchesNoWindow(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		few := func(org *v1alpha1.Organization) { org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(2)) }
+		s.organization("team", few)
+		s.orgUser("team", "user-000", "user-000@example.com")
+		// mallory had a key once, and removed somebody then: two hours ago.
+		s.organization("mallory", few, func(org *v1alpha1.Organization) {
+			org.Spec.Guard.Window = metav1.Duration{Duration: 720 * time.Hour}
+			org.Status.Removals = &v1alpha1.Removals{WindowStart: metav1.NewTime(time.Now().Add(-2 * time.Hour)), Count: 2}
+		})
+		s.all.Noted(objectName("mallory"), pairAt("api", "org-1"))
+		s.connect("team", "api", hourly, Pair{})
+		s.settle(time.Minute)
+		calls(api)
+		s.leaver("team", "user-001")
+		s.settle(10 * time.Minute)
+		s.expect("removed", 1, calls(api)[deleteUser])
 	})
 }
 
