@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -124,3 +125,18 @@ func TestAnObjectWithoutAGoodKeyStretchesNoWindow(t *testing.T) {
 }
 
 var errRefused error = &openai.Error{Op: "list users", Status: http.StatusUnauthorized}
+
+func BenchmarkWhoStandsForAnOrganizationBesideManyOthers(b *testing.B) {
+	all := New(Options{Now: time.Now})
+	w := all.world
+	o := newOrganization(w, pairAt("api", "org-1"), openai.NewLimiter(300))
+	all.byPair[o.pair] = o
+	all.noted[objectName("team")] = o.pair
+	for i := range 5000 {
+		name := objectName(fmt.Sprintf("m%d", i))
+		all.links[name] = &link{object: name, credential: NewCredential("sk-admin-"+name.Namespace, "https://evil/v1", false)}
+	}
+	for b.Loop() {
+		o.objects(b.Context())
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -30,6 +31,11 @@ type Organizations struct {
 	noted    map[types.NamespacedName]Pair // what the status of each object says
 	ledgers  map[types.NamespacedName]*ledger
 	starting []func()
+	// objects has those that stand for each organization, as they were after so many changes.
+	objects   map[*Organization][]types.NamespacedName
+	objectsAt int64
+	// changes counts what may change that.
+	changes atomic.Int64
 }
 
 // New returns no organizations yet.
@@ -132,8 +138,9 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 		return err
 	}
 	a.disconnect(object, NoKey, nil)
-	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked}
+	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked, changes: &a.changes}
 	a.links[object] = l
+	a.changes.Add(1)
 	if o := a.of(object); o != nil {
 		o.join(l)
 	}
@@ -160,6 +167,7 @@ func (a *Organizations) disconnect(object types.NamespacedName, state State, err
 	l.set(state, err)
 	l.client.CloseIdleConnections()
 	delete(a.links, object)
+	a.changes.Add(1)
 	if o := a.of(object); o != nil {
 		o.leave(object)
 		o.setCeiling()
@@ -176,6 +184,7 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 	a.disconnect(object, NoKey, nil)
 	delete(a.noted, object)
 	delete(a.ledgers, object)
+	a.changes.Add(1)
 	if o != nil && len(a.standingFor(o)) == 0 {
 		o.emptyFrom(a.now())
 	}
@@ -190,8 +199,9 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 func (a *Organizations) Noted(object types.NamespacedName, pair Pair) {
 	a.mu.Lock()
 	before := a.noted[object]
-	if pair.ID != "" {
+	if pair.ID != "" && before != pair {
 		a.noted[object] = pair
+		a.changes.Add(1)
 	}
 	o := a.byPair[pair]
 	a.mu.Unlock()
@@ -238,28 +248,42 @@ func (a *Organizations) objectsOf(_ context.Context, o *Organization) []types.Na
 }
 
 func (a *Organizations) standingFor(o *Organization) []types.NamespacedName {
-	var names []types.NamespacedName
-	keys := map[Credential]bool{}
+	if changes := a.changes.Load(); a.objects == nil || a.objectsAt != changes {
+		a.objects, a.objectsAt = a.allStanding(), changes
+	}
+	return slices.Clone(a.objects[o])
+}
+
+// allStanding finds out for which organization each object stands. a.mu is held.
+func (a *Organizations) allStanding() map[*Organization][]types.NamespacedName {
+	standing := map[*Organization][]types.NamespacedName{}
+	keys := map[Credential][]*Organization{}
 	for name, l := range a.links {
-		if a.of(name) == o {
-			names = append(names, name)
-			if l.usable() {
-				keys[l.credential] = true
-			}
+		o := a.of(name)
+		if o == nil {
+			continue
+		}
+		standing[o] = append(standing[o], name)
+		if l.usable() && !slices.Contains(keys[l.credential], o) {
+			keys[l.credential] = append(keys[l.credential], o)
 		}
 	}
 	for name, pair := range a.noted {
-		if a.links[name] == nil && a.byPair[pair] == o {
-			names = append(names, name)
+		if o := a.byPair[pair]; o != nil && a.links[name] == nil {
+			standing[o] = append(standing[o], name)
 		}
 	}
 	for name, l := range a.links {
-		if a.of(name) == nil && keys[l.credential] {
-			names = append(names, name)
+		if a.of(name) == nil {
+			for _, o := range keys[l.credential] {
+				standing[o] = append(standing[o], name)
+			}
 		}
 	}
-	slices.SortFunc(names, compareNames)
-	return names
+	for _, names := range standing {
+		slices.SortFunc(names, compareNames)
+	}
+	return standing
 }
 
 func compareNames(a, b types.NamespacedName) int {
@@ -419,6 +443,7 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 		}
 	}
 	a.noted[l.object] = pair
+	a.changes.Add(1)
 	l.set(Proven, nil)
 	o.join(l)
 	a.sweep()
@@ -450,6 +475,7 @@ func (a *Organizations) sweep() {
 			return false
 		}
 		o.stop()
+		a.changes.Add(1)
 		return true
 	})
 }
