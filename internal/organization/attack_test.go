@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -139,4 +140,26 @@ func BenchmarkWhoStandsForAnOrganizationBesideManyOthers(b *testing.B) {
 	for b.Loop() {
 		o.objects(b.Context())
 	}
+}
+
+func TestAnObjectInConflictIsNoSiblingWhileItsKeyIsProvenAgain(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		s.organization("team")
+		s.connect("team", "api", hourly, Pair{})
+		s.organization("mallory")
+		api.AddKey("sk-admin-another")
+		s.connectWith("mallory", "sk-admin-another", "api", hourly, pairAt("evil", "org-e"), "")
+		s.expect("state", OtherOrganization, s.all.View(objectName("mallory")).State)
+		o := s.all.Of(objectName("team"))
+		s.expect("objects", []types.NamespacedName{objectName("team")}, o.Objects(t.Context()))
+		api.SetLatency(time.Minute)
+		s.settle(time.Minute)
+		s.connectWith("mallory", "sk-admin-another", "api", hourly, pairAt("evil", "org-e"), "")
+		s.expect("state", Proving, s.all.View(objectName("mallory")).State)
+		s.expect("objects while it is proven again", []types.NamespacedName{objectName("team")}, o.Objects(t.Context()))
+		s.settle(time.Minute)
+		s.expect("state", Failed, s.all.View(objectName("mallory")).State)
+		s.expect("objects after that failed", []types.NamespacedName{objectName("team")}, o.Objects(t.Context()))
+	})
 }

@@ -313,7 +313,7 @@ func (a *Organizations) ledger(object types.NamespacedName) *ledger {
 func (a *Organizations) prove(l *link, noted Pair) {
 	l.set(Proving, nil)
 	l.mu.Lock()
-	l.provedAt = a.now()
+	l.provedAt, l.pair = a.now(), Pair{} // what it was found to be of last may not be what the object stands for
 	l.mu.Unlock()
 	if l.cancel != nil {
 		l.cancel()
