@@ -61,6 +61,8 @@ type Organization struct {
 	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
 	catalogFor     map[types.UID]int64
 	listingCatalog bool
+	// stop ends what it does, once no object stands for it any more.
+	stop context.CancelFunc
 	// emptySince is when the last Organization object went; zero while there is one.
 	emptySince time.Time
 }
@@ -91,6 +93,7 @@ func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
 		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
+		stop:  func() {},
 		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
 	}
 }

@@ -31,10 +31,13 @@ func (o *Organization) leave(object types.NamespacedName) {
 	delete(o.readFor, object)
 }
 
+// emptyFrom notes since when no object stands for the organization, if it is not noted yet.
 func (o *Organization) emptyFrom(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.emptySince = now
+	if o.emptySince.IsZero() {
+		o.emptySince = now
+	}
 }
 
 func (o *Organization) emptyFor(now time.Time) time.Duration {
