@@ -12,6 +12,6 @@ func (p *ControlPlane) Manager(ctx context.Context, program string) (*exec.Cmd, 
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(context.WithoutCancel(ctx), program, "--leader-elect=false", "--kubeconfig="+kubeconfig,
+	return exec.CommandContext(context.WithoutCancel(ctx), program, "--leader-elect", "--leader-election-namespace=rollcall-system", "--kubeconfig="+kubeconfig,
 		"--health-probe-bind-address=0", "--metrics-bind-address=0"), nil
 }
