@@ -123,8 +123,8 @@ var _ = Describe("The cost", func() {
 		Eventually(w.people).Should(ConsistOf("ada@example.com"))
 		w.settle()
 		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/users": 1, "DELETE /organization/users/{id}": 1}))
-		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers": 1, "patch organizations/status": 4}),
-			"the finalizer goes; the leaver, the removal that is counted, the leaver who is gone, and the counts")
+		Expect(w.writes.take(true)).To(Equal(map[string]int{"patch orgusers": 1, "patch organizations/status": 3}),
+			"the finalizer goes; the leaver, the removal that is counted, and the leaver who is gone, with the counts")
 	})
 
 	It("of a binding for existing members is one look at all, a role list and an assignment each, and three writes", func(ctx context.Context) {

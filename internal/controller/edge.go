@@ -119,7 +119,7 @@ func (e *edge) Made(_ context.Context, made organization.Made) {
 		}
 	case step.Verb == plan.Remove:
 		e.mu.Lock()
-		e.removed[step.UserID] = true
+		e.removed[leaverOf(made.Asker, step.UserID)] = true
 		e.mu.Unlock()
 		if org := e.asker(made); org != nil {
 			e.events.Eventf(org, nil, "Normal", v1alpha1.EventRemoved, aboutStep(step), "removed %s (%s) from the organization", step.Who, step.UserID)
@@ -163,12 +163,16 @@ func (e *edge) takeMade(binding types.UID) []madeStep {
 	return made
 }
 
+// leaverOf names a leaver of one Organization: the ID alone may be another person's in another organization.
+func leaverOf(org types.NamespacedName, userID string) string { return org.String() + "/" + userID }
+
 // wasRemoved says whether rollcall removed a leaver, and forgets it.
-func (e *edge) wasRemoved(userID string) bool {
+func (e *edge) wasRemoved(org types.NamespacedName, userID string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	removed := e.removed[userID]
-	delete(e.removed, userID)
+	leaver := leaverOf(org, userID)
+	removed := e.removed[leaver]
+	delete(e.removed, leaver)
 	return removed
 }
 

@@ -48,7 +48,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 			continue // the cache has it, and what it was decided on not yet
 		}
 		if said.Forget {
-			end, err := r.end(ctx, line, said)
+			end, err := r.end(ctx, org, line, said)
 			if err != nil {
 				return seen, nil, err
 			}
@@ -70,7 +70,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 		if said.Fact.Kind == plan.Guarded {
 			seen.fact = said.Fact
 		}
-		seen.held[line.UserID] = verdict.Cut(held, 1000)
+		seen.held[line.UserID] = verdict.Cut(held, 400)
 	}
 	return seen, ended, nil
 }
@@ -84,10 +84,10 @@ func whoLeft(line v1alpha1.Leaver) string {
 
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
-func (r *OrganizationReconciler) end(ctx context.Context, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
+func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
-		if !r.edge.wasRemoved(line.UserID) {
+		if !r.edge.wasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
 			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", whoLeft(line), line.UserID, line.OrgUser)
 		}
 		return end, nil

@@ -101,7 +101,7 @@ func (c *Changer) AssignRole(ctx context.Context, userID, roleID string) (answer
 			}
 			s := shape{of: "the answer"}
 			s.object(got.JSON.Object, "user.role")
-			s.text("role.id", got.Role.JSON.ID)
+			s.roleID("role.id", got.Role.JSON.ID, got.Role.ID)
 			s.mustf(got.User.ID == userID, "user.id is not the one asked for")
 			return strings.Clone(got.Role.ID), s.err()
 		})

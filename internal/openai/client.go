@@ -154,6 +154,9 @@ func notSent(call call, err error) error {
 // role with its organization in it.
 const maxIDLength = 256
 
+// maxUserIDLength is as long as a status takes.
+const maxUserIDLength = 128
+
 // checkID refuses an ID that could mean another path than the one intended.
 // The SDK escapes it, but a proxy on the way may unescape and clean the path.
 func checkID(op, what, id string) error {

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -59,11 +60,16 @@ func checkBaseURL(raw string, allowInsecure bool) (*url.URL, error) {
 		return nil, errors.New(field + "names no host; write it like " + DefaultBaseURL)
 	case base.RawQuery != "" || base.ForceQuery || strings.Contains(raw, "#"):
 		return nil, errors.New(field + "contains a query or a fragment; end it with the path, as in " + DefaultBaseURL)
+	case len(base.String()) > maxBaseURL:
+		return nil, fmt.Errorf("%sis longer than %d characters; write it like %s", field, maxBaseURL, DefaultBaseURL)
 	case base.Scheme == "http" && !allowInsecure && !isLoopback(base.Hostname()):
 		return nil, errors.New(field + "is http, which would send the admin key in the clear; use https, or start the manager with --allow-insecure-base-url if this is a simulator")
 	}
 	return base, nil
 }
+
+// maxBaseURL is as long as a status takes, with room for other spellings.
+const maxBaseURL = 2000
 
 // isLoopback does not resolve names: a name that resolves to loopback today
 // may resolve elsewhere tomorrow.

@@ -13,6 +13,11 @@ const (
 	maxReadings = 3
 	// maxThrottles is how many 429s in a row one page waits out.
 	maxThrottles = 10
+	// maxListSize bounds what is kept of one list, in bytes: some 450,000 users. A
+	// server may have pages without end.
+	maxListSize = 128 << 20
+	// itemSize is what an item takes beside its texts.
+	itemSize = 256
 )
 
 // page is one page of a list.
@@ -28,6 +33,8 @@ type list[T any] struct {
 	call call
 	// id is what makes an item appear only once.
 	id func(T) string
+	// texts is the length of its texts.
+	texts func(T) int
 	// fetch asks for the page after a cursor, "" for the first.
 	fetch func(ctx context.Context, after string, with option.RequestOption) (page[T], error)
 }
@@ -66,6 +73,7 @@ func readOnce[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
 	var items []T
 	seen := map[string]bool{}
 	cursors := map[string]bool{}
+	size := 0
 	for after := ""; ; {
 		got, err := readPage(ctx, c, l, after)
 		if err != nil {
@@ -76,6 +84,10 @@ func readOnce[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
 				return nil, &changedError{what: "it has an item twice"}
 			}
 			seen[l.id(item)] = true
+			size += itemSize + l.texts(item)
+		}
+		if size > maxListSize {
+			return nil, &Error{Op: l.call.op, Message: fmt.Sprintf("the list has no end: more than %d items", len(items))}
 		}
 		items = append(items, got.items...)
 		l.call.further = true

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"strings"
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -18,8 +19,9 @@ const rolesPerPage = 1000
 // included. It is whole or an error. (Not in the reference; from the SDK.)
 func (c *Client) ListRoles(ctx context.Context) ([]Role, error) {
 	return readAll(ctx, c, list[Role]{
-		call: call{op: "list roles", endpoint: EndpointListRoles},
-		id:   func(r Role) string { return r.ID },
+		call:  call{op: "list roles", endpoint: EndpointListRoles},
+		id:    func(r Role) string { return r.ID },
+		texts: func(r Role) int { return len(r.ID) + len(r.Name) + len(r.ResourceType) },
 		fetch: func(ctx context.Context, after string, with option.RequestOption) (page[Role], error) {
 			query := sdk.AdminOrganizationRoleListParams{
 				Limit: param.NewOpt[int64](rolesPerPage),
@@ -46,8 +48,9 @@ func (c *Client) ListUserRoles(ctx context.Context, userID string) ([]RoleAssign
 		return nil, err
 	}
 	return readAll(ctx, c, list[RoleAssignment]{
-		call: call{op: op, endpoint: EndpointListUserRoles},
-		id:   func(a RoleAssignment) string { return a.RoleID },
+		call:  call{op: op, endpoint: EndpointListUserRoles},
+		id:    func(a RoleAssignment) string { return a.RoleID },
+		texts: func(a RoleAssignment) int { return len(a.RoleID) + len(a.RoleName) },
 		fetch: func(ctx context.Context, after string, with option.RequestOption) (page[RoleAssignment], error) {
 			query := sdk.AdminOrganizationUserRoleListParams{
 				Limit: param.NewOpt[int64](rolesPerPage),
@@ -81,9 +84,9 @@ func (c *Client) GetUserRole(ctx context.Context, userID, roleID string) (RoleAs
 			if err != nil {
 				return RoleAssignment{}, err
 			}
-			s := assignmentShape(got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
+			s := assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
 			return RoleAssignment{
-				RoleID: got.ID, RoleName: got.Name, Predefined: got.PredefinedRole,
+				RoleID: strings.Clone(got.ID), RoleName: kept(got.Name), Predefined: got.PredefinedRole,
 				Inherited: len(got.AssignmentSources) > 0,
 			}, s.err()
 		})
@@ -111,17 +114,17 @@ func rolePage[W, T any](got *pagination.NextCursorPage[W], from func(*W) (T, err
 func roleFrom(got *sdk.Role) (Role, error) {
 	s := shape{of: "a role"}
 	s.object(got.JSON.Object, "role")
-	s.text("id", got.JSON.ID)
+	s.roleID("id", got.JSON.ID, got.ID)
 	s.text("name", got.JSON.Name)
 	s.flag("predefined_role", got.JSON.PredefinedRole)
 	s.optionalText("resource_type", got.JSON.ResourceType)
-	return Role{ID: got.ID, Name: got.Name, ResourceType: got.ResourceType, Predefined: got.PredefinedRole}, s.err()
+	return Role{ID: strings.Clone(got.ID), Name: kept(got.Name), ResourceType: kept(got.ResourceType), Predefined: got.PredefinedRole}, s.err()
 }
 
 func listedAssignment(got *sdk.AdminOrganizationUserRoleListResponse) (RoleAssignment, error) {
-	s := assignmentShape(got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
+	s := assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
 	return RoleAssignment{
-		RoleID: got.ID, RoleName: got.Name, Predefined: got.PredefinedRole,
+		RoleID: strings.Clone(got.ID), RoleName: kept(got.Name), Predefined: got.PredefinedRole,
 		Inherited: len(got.AssignmentSources) > 0,
 	}, s.err()
 }
@@ -129,9 +132,9 @@ func listedAssignment(got *sdk.AdminOrganizationUserRoleListResponse) (RoleAssig
 // assignmentShape checks what both the list and the single answer have. A
 // wrong predefined_role or assignment_sources would let a role be unassigned
 // that must not be.
-func assignmentShape(id, name, predefined, sources respjson.Field) *shape {
+func assignmentShape(roleID string, id, name, predefined, sources respjson.Field) *shape {
 	s := &shape{of: "a role of a user"}
-	s.text("id", id)
+	s.roleID("id", id, roleID)
 	s.text("name", name)
 	s.flag("predefined_role", predefined)
 	s.optionalList("assignment_sources", sources)

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/openai/openai-go/v3/packages/respjson"
 )
@@ -43,6 +44,12 @@ func (s *shape) text(name string, f respjson.Field) {
 	s.mustf(isString(f) && f.Raw() != `""`, "%s is missing or not a string", name)
 }
 
+// roleID: the text of an ID.
+func (s *shape) roleID(name string, f respjson.Field, id string) {
+	s.text(name, f)
+	s.mustf(len(id) <= maxIDLength, "%s is longer than %d bytes", name, maxIDLength)
+}
+
 // optionalText: a string, null or absent.
 func (s *shape) optionalText(name string, f respjson.Field) {
 	s.mustf(isUnset(f) || isString(f), "%s is not a string", name)
@@ -74,6 +81,19 @@ func (s *shape) optionalList(name string, f respjson.Field) {
 	if !isUnset(f) {
 		s.list(name, f)
 	}
+}
+
+// maxText bounds, in bytes, what is kept of a text that decides nothing beyond what
+// a manifest may say. An e-mail address, for one, is never so long.
+const maxText = 1024
+
+// kept is a copy of a text, cut if it is too long. It lets the page go that the
+// text came in.
+func kept(text string) string {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return strings.Clone(text)
 }
 
 func isUnset(f respjson.Field) bool {

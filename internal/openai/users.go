@@ -25,6 +25,9 @@ func (c *Client) listUsers(ctx context.Context, op string, emails []string) ([]U
 	return readAll(ctx, c, list[User]{
 		call: call{op: op, endpoint: EndpointListUsers},
 		id:   func(u User) string { return u.ID },
+		texts: func(u User) int {
+			return len(u.ID) + len(u.Email) + len(u.Name) + len(u.Role) + len(u.DeveloperPersona) + len(u.TechnicalLevel)
+		},
 		fetch: func(ctx context.Context, after string, with option.RequestOption) (page[User], error) {
 			query := sdk.AdminOrganizationUserListParams{Limit: param.NewOpt[int64](usersPerPage), Emails: emails}
 			if after != "" {
@@ -84,6 +87,7 @@ func userFrom(got *sdk.OrganizationUser) (User, error) {
 	s := shape{of: "a user"}
 	s.object(got.JSON.Object, "organization.user")
 	s.text("id", got.JSON.ID)
+	s.mustf(len(got.ID) <= maxUserIDLength, "id is longer than %d bytes", maxUserIDLength)
 	s.number("added_at", got.JSON.AddedAt)
 	s.optionalText("email", got.JSON.Email)
 	s.optionalText("name", got.JSON.Name)
@@ -100,11 +104,11 @@ func userFrom(got *sdk.OrganizationUser) (User, error) {
 	return User{
 		ID: strings.Clone(got.ID),
 		// Both are also in the nested user, for when they are null outside.
-		Email:            strings.Clone(cmp.Or(got.Email, got.User.Email)),
-		Name:             strings.Clone(cmp.Or(got.Name, got.User.Name)),
-		Role:             strings.Clone(got.Role),
-		DeveloperPersona: strings.Clone(got.DeveloperPersona),
-		TechnicalLevel:   strings.Clone(got.TechnicalLevel),
+		Email:            kept(cmp.Or(got.Email, got.User.Email)),
+		Name:             kept(cmp.Or(got.Name, got.User.Name)),
+		Role:             kept(got.Role),
+		DeveloperPersona: kept(got.DeveloperPersona),
+		TechnicalLevel:   kept(got.TechnicalLevel),
 		AddedAt:          addedAt(got.AddedAt),
 		IsDefault:        got.IsDefault,
 		IsServiceAccount: got.IsServiceAccount,

@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,6 +30,7 @@ func ownersOf(n int, ids ...int) []openaitest.User {
 	return all
 }
 
+// An owner more, whom a look at them shows and not a reading, wakes whom minOwners holds.
 func TestAnOwnerWhomALookFindsWakesWhoIsHeld(t *testing.T) {
 	inScene(t, func(s *scene) {
 		api := s.host("api", "org-1", ownersOf(5, 0, 1)...)
@@ -45,6 +48,7 @@ func TestAnOwnerWhomALookFindsWakesWhoIsHeld(t *testing.T) {
 	})
 }
 
+// Who is held since the look did not find an owner who must stay is asked again.
 func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
 	inScene(t, func(s *scene) {
 		api := s.host("api", "org-1", ownersOf(5, 0, 1, 2)...)
@@ -65,6 +69,7 @@ func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
 	})
 }
 
+// withoutUser answers lists by address as if one were not there.
 func withoutUser(api http.Handler, id string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.URL.RawQuery, "emails") {
@@ -93,6 +98,7 @@ func within(s *scene, what string, got, most int) {
 	}
 }
 
+// Nobody is looked at again and again while a kind is being deleted.
 func TestATeardownIsNoLoop(t *testing.T) {
 	inScene(t, func(s *scene) {
 		api := s.host("api", "org-1", persons(5)...)
@@ -113,6 +119,7 @@ func TestATeardownIsNoLoop(t *testing.T) {
 	})
 }
 
+// An OrgUser that is not matched stops the removals of undeclared users, and no loop comes of it.
 func TestAnUnresolvedOrgUserIsNoLoop(t *testing.T) {
 	inScene(t, func(s *scene) {
 		api := s.host("api", "org-1", persons(3)...)
@@ -143,6 +150,7 @@ func TestAnUnresolvedOrgUserIsNoLoop(t *testing.T) {
 	})
 }
 
+// ahead is a live reader that knows an edit of an Organization that the cache does not have yet.
 type ahead struct {
 	client.Reader
 	edit func(*v1alpha1.Organization)
@@ -156,6 +164,7 @@ func (a *ahead) Get(ctx context.Context, name client.ObjectKey, into client.Obje
 	return err
 }
 
+// A watch that lags costs no look after look.
 func TestAWatchThatLagsIsNoLoop(t *testing.T) {
 	inScene(t, func(s *scene) {
 		api := s.host("api", "org-1", persons(5)...)
@@ -179,6 +188,105 @@ func TestAWatchThatLagsIsNoLoop(t *testing.T) {
 	})
 }
 
+// Whether somebody remembered is still there cannot be told: who has their address now is not looked at again and again.
+func TestOneWhoCannotBeLookedAtIsNoLoopForWhoHasTheirAddress(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		s.organization("team")
+		s.orgUser("team", "user-old", "user-001@example.com", wants("owner"))
+		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users/user-old", Status: http.StatusServiceUnavailable})
+		s.connect("team", "api", hourly, Pair{})
+		s.settle(5 * time.Minute)
+		got := calls(api)
+		within(s, "looks in five minutes", got[emails]+got[getUser], 40)
+		s.expect("changes", 0, got[postUser])
+		api.ClearFaults()
+		s.settle(10 * time.Minute)
+		o := s.all.Of(objectName("team"))
+		d, err := o.Decide(t.Context(), "user-001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expect("taken over", true, d.TakesOver)
+		s.expect("not told", false, s.edge.woken[types.NamespacedName{Namespace: "team", Name: "u-user-old"}] == 0)
+	})
+}
+
+// Those whose roles cannot be listed hide nobody behind them.
+func TestThoseWhoseRolesCannotBeListedHideNobody(t *testing.T) {
+	inScene(t, func(s *scene) {
+		const people = peopleATurn + 20
+		api := s.host("api", "org-1", persons(people)...)
+		role := api.AddRole(openaitest.Role{Name: "viewer"})
+		s.organization("team")
+		who := map[string]string{}
+		for i := range people {
+			who[person(i).ID] = person(i).Email
+		}
+		s.binding("team", role, who)
+		s.connect("team", "api", Terms{Interval: 10 * time.Minute, RequestsPerMinute: 3000}, Pair{})
+		s.settle(30 * time.Minute)
+		s.expect("given", []string{"viewer"}, api.Members()[people-1].Direct)
+		// All but the last few fail from now on.
+		for i := range people - 1 {
+			api.Fail(openaitest.Fault{Method: "GET", Path: fmt.Sprintf("/organization/users/%s/roles", person(i).ID), Status: http.StatusNotFound})
+		}
+		s.settle(15 * time.Minute)
+		api.UnassignRole(person(people-1).ID, role)
+		s.settle(25 * time.Minute)
+		s.expect("given again", []string{"viewer"}, api.Members()[people-1].Direct)
+	})
+}
+
+// A role that cannot be looked at keeps no other one from being given.
+func TestARoleThatCannotBeLookedAtHoldsUpNoOther(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		zero, one, two := api.AddRole(openaitest.Role{Name: "zero"}), api.AddRole(openaitest.Role{Name: "one"}), api.AddRole(openaitest.Role{Name: "two"})
+		s.organization("team")
+		s.binding("team", zero, map[string]string{"user-001": "user-001@example.com"})
+		s.connect("team", "api", hourly, Pair{})
+		s.all.Of(objectName("team")).readNow()
+		s.settle(time.Minute)
+		s.expect("holds", []string{"zero"}, api.Members()[1].Direct)
+		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users/user-001/roles/" + one, Status: http.StatusInternalServerError})
+		a := s.binding("team", one, map[string]string{"user-001": "user-001@example.com"})
+		b := s.binding("team", two, map[string]string{"user-001": "user-001@example.com"})
+		s.wake(a)
+		s.wake(b)
+		s.settle(10 * time.Minute)
+		s.expect("holds", []string{"two", "zero"}, slices.Sorted(slices.Values(api.Members()[1].Direct)))
+	})
+}
+
+// A role that is listed by a longer ID than it was given by is gone when it was taken, and its binding with it.
+func TestARoleWithALongerIDIsGoneWhenItWasTaken(t *testing.T) {
+	inScene(t, func(s *scene) {
+		api := s.host("api", "org-1", persons(5)...)
+		role := api.AddRole(openaitest.Role{ID: "role-viewer", Name: "viewer"})
+		api.LongRoleIDs(true)
+		s.organization("team")
+		binding := s.binding("team", role, map[string]string{"user-001": "user-001@example.com"})
+		api.AssignRole("user-001", role)
+		s.connect("team", "api", hourly, Pair{})
+		s.all.Of(objectName("team")).readNow()
+		s.settle(time.Minute)
+		calls(api)
+		binding.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+		s.edit(binding)
+		s.settle(5 * time.Minute)
+		got := calls(api)
+		s.expect("taken so often", 1, got[takeRole])
+		o := s.all.Of(objectName("team"))
+		d, err := o.Decide(t.Context(), "user-001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expect("forgotten", plan.Said{Holding: plan.NotHeld, Forget: true}, d.Grants[string(binding.UID)])
+	})
+}
+
+// Of several windows the one that ends first lets somebody go.
 func TestWhoIsHeldGoesWhenTheFirstWindowEnds(t *testing.T) {
 	inScene(t, func(s *scene) {
 		s.host("api", "org-1", persons(9)...)

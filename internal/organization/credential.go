@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unique"
 
+	"golang.org/x/net/idna"
+
 	"github.com/rollcall-dev/rollcall/internal/openai"
 )
 
@@ -44,7 +46,10 @@ func canonical(raw string) string {
 	if err != nil {
 		return raw // no client is made of it
 	}
-	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), strings.TrimLeft(u.Port(), "0")
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
@@ -52,7 +57,7 @@ func canonical(raw string) string {
 	if port != "" && !(scheme == "https" && port == "443") && !(scheme == "http" && port == "80") {
 		host += ":" + port
 	}
-	return scheme + "://" + host + strings.TrimSuffix(path.Clean("/"+u.EscapedPath()), "/")
+	return scheme + "://" + host + strings.TrimSuffix((&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(), "/")
 }
 
 // Pair is what an organization is: the canonical address of an API, and the ID that this address gave to a key.

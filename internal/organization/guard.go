@@ -3,12 +3,14 @@ package organization
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
@@ -48,7 +50,10 @@ func (l *left) prepare() {
 			continue
 		}
 		l.objects[declared.RefOf(org)] = org
-		count, until := inWindow(org, l.t.now())
+	}
+	most := l.t.longestWindow(slices.Collect(maps.Values(l.objects)))
+	for _, org := range l.objects {
+		count, until := inWindow(org, l.t.now(), most)
 		l.removals += count
 		l.until = sooner(l.until, until, count)
 	}
@@ -140,8 +145,8 @@ func maxRemovals(limit *intstr.IntOrString, users int) int {
 }
 
 // inWindow is the number of removals in the present window, and when it ends. A window that begins in the future, as the
-// clock of a leader before had it, began now at the latest.
-func inWindow(org *v1alpha1.Organization, now time.Time) (int, time.Time) {
+// clock of a leader before had it, began now at the latest. most is as long as a window may be.
+func inWindow(org *v1alpha1.Organization, now time.Time, most time.Duration) (int, time.Time) {
 	removals := org.Status.Removals
 	if removals == nil {
 		return 0, now
@@ -150,11 +155,23 @@ func inWindow(org *v1alpha1.Organization, now time.Time) (int, time.Time) {
 	if start.After(now) {
 		start = now
 	}
-	until := start.Add(org.Spec.Guard.Window.Duration)
+	until := start.Add(min(org.Spec.Guard.Window.Duration, most))
 	if !now.Before(until) {
 		return 0, now
 	}
 	return int(removals.Count), until
+}
+
+// longestWindow is the longest of those objects that have a good key. Who has none any more stretches no window, but what
+// they removed while they had one counts as long as it would for the others.
+func (o *Organization) longestWindow(objects []*v1alpha1.Organization) time.Duration {
+	longest := time.Duration(0)
+	for _, org := range objects {
+		if o.acts(client.ObjectKeyFromObject(org)) {
+			longest = max(longest, org.Spec.Guard.Window.Duration)
+		}
+	}
+	return longest
 }
 
 // stayingOwners are the owners who are to be looked at, since somebody of the turn may be one no more: as many as must
@@ -309,16 +326,20 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 // and says when the first of these windows ends.
 func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
 	count, until := 0, time.Time{}
+	var orgs []*v1alpha1.Organization
 	for _, name := range t.objects(ctx) {
 		org, err := t.look.Organization(ctx, name)
 		if err != nil {
 			return 0, until, err
 		}
-		if org == nil {
-			continue
+		if org != nil {
+			orgs = append(orgs, org)
 		}
-		more, end := inWindow(org, t.now())
-		count += more + t.countedHere(name)
+	}
+	most := t.longestWindow(orgs)
+	for _, org := range orgs {
+		more, end := inWindow(org, t.now(), most)
+		count += more + t.countedHere(client.ObjectKeyFromObject(org))
 		until = sooner(until, end, more)
 	}
 	return count, until, nil
@@ -375,7 +396,7 @@ func unchanged(seen, now *v1alpha1.Organization, leavers []string) error {
 }
 
 func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
-	before, _ := inWindow(org, now)
+	before, _ := inWindow(org, now, org.Spec.Guard.Window.Duration)
 	start := metav1.NewTime(now).Rfc3339Copy()
 	if before > 0 && !org.Status.Removals.WindowStart.After(now) {
 		start = org.Status.Removals.WindowStart

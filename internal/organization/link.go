@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -43,6 +44,8 @@ type link struct {
 	changer    *openai.Changer
 	ledger     *ledger
 	cancel     context.CancelFunc
+	// changes counts what may change who stands for which organization.
+	changes *atomic.Int64
 
 	mu    sync.Mutex
 	terms Terms
@@ -73,7 +76,11 @@ func (l *link) handledLast() string {
 func (l *link) set(state State, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.state
 	l.state, l.err = state, err
+	if matters := func(s State) bool { return s == Proven || s == OtherOrganization }; before != state && (matters(before) || matters(state)) && l.changes != nil {
+		l.changes.Add(1)
+	}
 }
 
 func (l *link) count(verb plan.Verb) { l.ledger.count(verb) }
@@ -106,6 +113,7 @@ func (o *Organization) answered(l *link, err error) error {
 		l.pair = Pair{o.pair.Address, id}
 		l.mu.Unlock()
 		l.set(OtherOrganization, nil)
+		o.setCeiling()
 		o.edge.WakeOrganization(l.object, 0)
 		return errNoKey
 	}
@@ -122,6 +130,7 @@ func (o *Organization) refused(l *link, err error) {
 		return
 	}
 	l.set(KeyRefused, err)
+	o.setCeiling()
 	o.edge.WakeOrganization(l.object, 0)
 	o.edge.WakeObjects(l.object)
 }

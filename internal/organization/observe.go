@@ -145,19 +145,29 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 		return t.listRoles(ctx, p.key.ID)
 	}
 	var first time.Time
+	var seen []plan.Due
 	for _, due := range p.candidate.steps {
 		if due.Step.Role.ID == "" {
+			seen = append(seen, due)
 			continue
 		}
 		t.spend(p, openai.EndpointGetUserRole)
 		at, err := t.observeRole(ctx, p.key.ID, due.Step.Role)
-		if err != nil {
+		switch {
+		case err == nil:
+			seen = append(seen, due)
+		case openai.IsRateLimited(err), isUnauthorized(err), ctx.Err() != nil:
 			return first, err
+		default:
+			// It holds up this step, and no other of the person.
+			t.fail(due.Step.Target(), (&plan.Person{User: p.user}).Fingerprint(due.Step, due.Asker),
+				plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
 		}
 		if first.IsZero() {
 			first = at
 		}
 	}
+	p.candidate.steps = seen
 	return first, nil
 }
 

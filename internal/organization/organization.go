@@ -61,6 +61,8 @@ type Organization struct {
 	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
 	catalogFor     map[types.UID]int64
 	listingCatalog bool
+	// stop ends what it does, once no object stands for it any more.
+	stop context.CancelFunc
 	// emptySince is when the last Organization object went; zero while there is one.
 	emptySince time.Time
 }
@@ -91,6 +93,7 @@ func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
 		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
+		stop:  func() {},
 		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
 	}
 }
@@ -170,7 +173,12 @@ func (o *Organization) evaluateNobody(ctx context.Context, w woke) error {
 	}
 	switch {
 	case confirmed && asked && w.key.ID != "":
-		// They left: what remembers them decides on that.
+		// They left: what remembers them decides on that, and may stand for whoever has its address now.
+		for _, user := range g.Users {
+			if user.Spec.Email != "" && user.Status.UserID == w.key.ID {
+				o.pending.wake(w.urgency, true, plan.EmailKey(user.Spec.Email))
+			}
+		}
 		return o.evaluateUser(ctx, w.key.ID, w)
 	case !confirmed && asked && !o.waits(w.key, lookKey{key: w.key}):
 		lane := giving
@@ -197,6 +205,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 		o.tell(g)
 	}
 	key := plan.IDKey(id)
+	o.pending.wake(w.urgency, false, d.LookFor...)
 	if d.WakeAt != 0 {
 		o.pending.wakeAt(time.Unix(d.WakeAt, 0), key)
 	}

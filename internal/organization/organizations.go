@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -30,6 +31,11 @@ type Organizations struct {
 	noted    map[types.NamespacedName]Pair // what the status of each object says
 	ledgers  map[types.NamespacedName]*ledger
 	starting []func()
+	// objects has those that stand for each organization, as they were after so many changes.
+	objects   map[*Organization][]types.NamespacedName
+	objectsAt int64
+	// changes counts what may change that.
+	changes atomic.Int64
 }
 
 // New returns no organizations yet.
@@ -125,18 +131,16 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 		}
 		return nil
 	}
-	limiter := openai.NewLimiter(terms.RequestsPerMinute)
-	if o := a.byPair[Pair{credential.address(), noted.ID}]; o != nil {
-		limiter = o.limiter // the same budget, whatever key it is
-	}
-	client, err := credential.client(a.world, limiter, object.String())
+	// A budget of its own until it is proven: the status may speak of another address, or of a key that is no more.
+	client, err := credential.client(a.world, openai.NewLimiter(terms.RequestsPerMinute), object.String())
 	if err != nil {
 		a.disconnect(object, NoKey, nil)
 		return err
 	}
 	a.disconnect(object, NoKey, nil)
-	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked}
+	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked, changes: &a.changes}
 	a.links[object] = l
+	a.changes.Add(1)
 	if o := a.of(object); o != nil {
 		o.join(l)
 	}
@@ -163,8 +167,10 @@ func (a *Organizations) disconnect(object types.NamespacedName, state State, err
 	l.set(state, err)
 	l.client.CloseIdleConnections()
 	delete(a.links, object)
+	a.changes.Add(1)
 	if o := a.of(object); o != nil {
 		o.leave(object)
+		o.setCeiling()
 	}
 	if was {
 		a.edge.WakeObjects(object)
@@ -178,6 +184,7 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 	a.disconnect(object, NoKey, nil)
 	delete(a.noted, object)
 	delete(a.ledgers, object)
+	a.changes.Add(1)
 	if o != nil && len(a.standingFor(o)) == 0 {
 		o.emptyFrom(a.now())
 	}
@@ -192,8 +199,9 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 func (a *Organizations) Noted(object types.NamespacedName, pair Pair) {
 	a.mu.Lock()
 	before := a.noted[object]
-	if pair.ID != "" {
+	if pair.ID != "" && before != pair {
 		a.noted[object] = pair
+		a.changes.Add(1)
 	}
 	o := a.byPair[pair]
 	a.mu.Unlock()
@@ -240,28 +248,42 @@ func (a *Organizations) objectsOf(_ context.Context, o *Organization) []types.Na
 }
 
 func (a *Organizations) standingFor(o *Organization) []types.NamespacedName {
-	var names []types.NamespacedName
-	keys := map[Credential]bool{}
+	if changes := a.changes.Load(); a.objects == nil || a.objectsAt != changes {
+		a.objects, a.objectsAt = a.allStanding(), changes
+	}
+	return slices.Clone(a.objects[o])
+}
+
+// allStanding finds out for which organization each object stands. a.mu is held.
+func (a *Organizations) allStanding() map[*Organization][]types.NamespacedName {
+	standing := map[*Organization][]types.NamespacedName{}
+	keys := map[Credential][]*Organization{}
 	for name, l := range a.links {
-		if a.of(name) == o {
-			names = append(names, name)
-			if l.usable() {
-				keys[l.credential] = true
-			}
+		o := a.of(name)
+		if o == nil {
+			continue
+		}
+		standing[o] = append(standing[o], name)
+		if l.usable() && !slices.Contains(keys[l.credential], o) {
+			keys[l.credential] = append(keys[l.credential], o)
 		}
 	}
 	for name, pair := range a.noted {
-		if a.links[name] == nil && a.byPair[pair] == o {
-			names = append(names, name)
+		if o := a.byPair[pair]; o != nil && a.links[name] == nil {
+			standing[o] = append(standing[o], name)
 		}
 	}
 	for name, l := range a.links {
-		if a.of(name) == nil && keys[l.credential] {
-			names = append(names, name)
+		if a.of(name) == nil {
+			for _, o := range keys[l.credential] {
+				standing[o] = append(standing[o], name)
+			}
 		}
 	}
-	slices.SortFunc(names, compareNames)
-	return names
+	for _, names := range standing {
+		slices.SortFunc(names, compareNames)
+	}
+	return standing
 }
 
 func compareNames(a, b types.NamespacedName) int {
@@ -291,7 +313,7 @@ func (a *Organizations) ledger(object types.NamespacedName) *ledger {
 func (a *Organizations) prove(l *link, noted Pair) {
 	l.set(Proving, nil)
 	l.mu.Lock()
-	l.provedAt = a.now()
+	l.provedAt, l.pair = a.now(), Pair{} // what it was found to be of last may not be what the object stands for
 	l.mu.Unlock()
 	if l.cancel != nil {
 		l.cancel()
@@ -404,14 +426,24 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 	if o == nil {
 		o = newOrganization(a.world, pair, l.client.Limiter())
 		a.byPair[pair] = o
-		a.start(o.run)
-		a.start(o.keepReading)
+		alive, stop := context.WithCancel(context.Background())
+		o.stop = stop
+		for _, run := range []func(context.Context){o.run, o.keepReading} {
+			a.start(func(ctx context.Context) {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				defer context.AfterFunc(alive, cancel)()
+				run(ctx)
+			})
+		}
 	} else if l.client.Limiter() != o.limiter {
 		if client, err := l.credential.client(a.world, o.limiter, l.object.String()); err == nil {
+			l.client.CloseIdleConnections()
 			l.client, l.changer = client, openai.NewChanger(client)
 		}
 	}
 	a.noted[l.object] = pair
+	a.changes.Add(1)
 	l.set(Proven, nil)
 	o.join(l)
 	a.sweep()
@@ -427,8 +459,24 @@ func (a *Organizations) attach(l *link, noted, pair Pair, users []openai.User, b
 
 // sweep drops organizations for which no object stands any more, once no call of theirs can be under way. a.mu is held.
 func (a *Organizations) sweep() {
+	stands := map[*Organization]bool{}
+	for name := range a.links {
+		stands[a.of(name)] = true
+	}
+	for name := range a.noted {
+		stands[a.of(name)] = true
+	}
 	maps.DeleteFunc(a.byPair, func(_ Pair, o *Organization) bool {
-		return o.emptyFor(a.now()) > forgetAfter && len(a.standingFor(o)) == 0
+		if stands[o] {
+			return false
+		}
+		o.emptyFrom(a.now())
+		if o.emptyFor(a.now()) <= forgetAfter {
+			return false
+		}
+		o.stop()
+		a.changes.Add(1)
+		return true
 	})
 }
 

@@ -31,10 +31,13 @@ func (o *Organization) leave(object types.NamespacedName) {
 	delete(o.readFor, object)
 }
 
+// emptyFrom notes since when no object stands for the organization, if it is not noted yet.
 func (o *Organization) emptyFrom(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.emptySince = now
+	if o.emptySince.IsZero() {
+		o.emptySince = now
+	}
 }
 
 func (o *Organization) emptyFor(now time.Time) time.Duration {
@@ -386,12 +389,17 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 	if interval == 0 {
 		return
 	}
-	for i, id := range o.roster.DueAssignments(interval) {
-		if i == peopleATurn {
+	listed := 0
+	for _, id := range o.roster.DueAssignments(interval) {
+		if listed == peopleATurn {
 			return
 		}
 		key := plan.IDKey(id)
-		if _, waits := o.pending.waitingSince(key); waits || o.waits(key, lookKey{key, true}) {
+		if o.waits(key, lookKey{key, true}) {
+			continue // it hides nobody behind it
+		}
+		if _, waits := o.pending.waitingSince(key); waits {
+			listed++
 			continue
 		}
 		p, _, err := o.person(ctx, id)
@@ -403,6 +411,7 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 			o.roster.ForgetAssignments(id) // nobody cares any more
 			continue
 		}
+		listed++
 		o.pending.propose(key, &candidate{key: key, user: p.User, lane: looking, urgency: Reread, look: plan.Look{Roles: true}}, o.now())
 		o.pending.nudge()
 	}

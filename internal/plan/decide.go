@@ -40,6 +40,8 @@ type Decision struct {
 	Claims, Grants map[string]Said
 	Leaving        map[Ref]Said
 	Look           Look
+	// LookFor are others of whom an OrgUser that names this person must know first whether they are there.
+	LookFor []Key
 	// WakeAt is when something changes by itself, in seconds; 0: never.
 	WakeAt int64
 	// Acts is the UID of the OrgUser that acts for the person; TakesOver: it remembers somebody who is gone, and must write
@@ -108,6 +110,7 @@ func (d *decider) resolve() {
 		}
 		return 1
 	})
+	unknown := false
 	for _, claim := range claims {
 		if claim.Going {
 			continue
@@ -116,14 +119,19 @@ func (d *decider) resolve() {
 		standing := claim.Standing(d.Directory)
 		switch {
 		case standing.Fact.Kind == Unknown:
-			d.Look.User = true
+			if standing.Unknown == IDKey(d.User.ID) {
+				d.Look.User = true
+			} else {
+				d.LookFor = append(d.LookFor, standing.Unknown)
+			}
+			unknown = true
 			d.Decision.Claims[claim.UID] = Said{Fact: standing.Fact}
 		case standing.Fact.Kind != None || standing.User.ID != d.User.ID:
 			// It stands for nobody, or for another: it protects this one and gives nothing.
 			if standing.Fact.Kind != None {
 				d.Decision.Claims[claim.UID] = Said{Fact: standing.Fact}
 			}
-		case d.winner == nil && d.Look.User:
+		case d.winner == nil && unknown:
 			// An older one may turn out to stand for them.
 			d.Decision.Claims[claim.UID] = Said{Fact: Fact{Kind: Unknown}}
 		case d.winner == nil:

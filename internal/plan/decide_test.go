@@ -131,7 +131,7 @@ func TestWhoActs(t *testing.T) {
 				s.unsure = []string{"user-0"}
 				promotes(s.claim("a", 1)).Remembered = "user-0"
 			},
-			outcome{claims: map[string]Kind{"a": Unknown}, look: Look{User: true}},
+			outcome{claims: map[string]Kind{"a": Unknown}},
 		},
 		"an address that two users have is nobody's": {
 			func(s *scene) {

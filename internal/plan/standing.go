@@ -6,6 +6,8 @@ type Standing struct {
 	User User
 	// Fact stands against it: with Unknown it must be looked at.
 	Fact Fact
+	// Unknown is who must be looked at, where the fact is Unknown.
+	Unknown Key
 	// TakesOver: whom the claim remembers is gone, and the user has their address. It is to be written down first.
 	TakesOver bool
 }
@@ -21,7 +23,7 @@ func (c *Claim) Standing(d Directory) Standing {
 			return c.byID(c.Remembered, d)
 		}
 		if !d.NoUser(c.Remembered) {
-			return Standing{Fact: Fact{Kind: Unknown}}
+			return Standing{Fact: Fact{Kind: Unknown}, Unknown: IDKey(c.Remembered)}
 		}
 	}
 	users := d.WithEmail(c.Email)
@@ -31,7 +33,7 @@ func (c *Claim) Standing(d Directory) Standing {
 	case len(users) == 1:
 		return Standing{User: users[0], TakesOver: c.Remembered != ""}
 	case !d.NoEmail(c.Email):
-		return Standing{Fact: Fact{Kind: Unknown}}
+		return Standing{Fact: Fact{Kind: Unknown}, Unknown: EmailKey(c.Email)}
 	case c.Remembered != "":
 		return Standing{Fact: Fact{Kind: Left}}
 	}
@@ -42,7 +44,7 @@ func (c *Claim) byID(id string, d Directory) Standing {
 	user, there := d.User(id)
 	switch {
 	case !there && !d.NoUser(id):
-		return Standing{Fact: Fact{Kind: Unknown}}
+		return Standing{Fact: Fact{Kind: Unknown}, Unknown: IDKey(id)}
 	case !there && c.Remembered != "":
 		return Standing{Fact: Fact{Kind: Left}}
 	case !there:

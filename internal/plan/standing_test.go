@@ -51,6 +51,11 @@ func TestWhomAClaimStandsFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tc.claim.Standing(world)
+			// Who is not known is somebody, and only then.
+			if (got.Unknown != Key{}) != (got.Fact.Kind == Unknown) {
+				t.Errorf("to be looked at: %v, with the fact %d", got.Unknown, got.Fact.Kind)
+			}
+			got.Unknown = Key{}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("standing (-want +got):\n%s", diff)
 			}

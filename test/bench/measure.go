@@ -169,7 +169,9 @@ func (m *measurement) convergence(ctx context.Context, r *result, seen *readines
 	calls := m.sim.Journal()
 	c.Writes, c.Calls = written.since(before), callCounts(calls)
 	c.FirstCallSeconds = firstOf(calls, http.MethodGet).Sub(m.manager.begun).Seconds()
-	c.FirstChangeSeconds = firstOf(calls, http.MethodPost).Sub(m.manager.begun).Seconds()
+	if first := firstOf(calls, http.MethodPost); !first.IsZero() {
+		c.FirstChangeSeconds = first.Sub(m.manager.begun).Seconds()
+	}
 	return nil
 }
 
