@@ -84,19 +84,8 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 		return seen, v, err
 	}
 	seen.org = org
-	if binding.DeletionTimestamp.IsZero() {
-		grant := declared.GrantOf(binding, nil, o.Setting())
-		if grant.RoleFact.Kind != plan.RoleResolved {
-			if grant.RoleFact.Kind == plan.RolesUnknown || grant.RoleFact.Kind == plan.NoSuchRole {
-				if o.WantCatalog(binding) {
-					return seen, verdict.AsItWas(), nil
-				}
-			}
-			return seen, verdict.InvalidRole(grant.RoleFact, grant.Refers, grant.Noted), nil
-		}
-		seen.role = grant.Role
-	} else {
-		seen.role = plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}
+	if seen.role, v = role(o, binding); seen.role.ID == "" && binding.DeletionTimestamp.IsZero() {
+		return seen, v, nil
 	}
 	if err := r.observeSubjects(ctx, o, binding, &seen); err != nil {
 		return seen, v, err
@@ -105,80 +94,116 @@ func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1a
 	return seen, verdict.Binding(org, seen.subjects, seen.left), nil
 }
 
+// role is the role of a binding: what its reference means, or while it is deleted what it gave. Without one the verdict says
+// why.
+func role(o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding) (plan.Role, verdict.Verdict) {
+	if !binding.DeletionTimestamp.IsZero() {
+		return plan.Role{ID: binding.Status.RoleID, Name: binding.Status.RoleName}, verdict.Verdict{}
+	}
+	grant := declared.GrantOf(binding, nil, o.Setting())
+	missing := grant.RoleFact.Kind == plan.RolesUnknown || grant.RoleFact.Kind == plan.NoSuchRole
+	if missing && o.WantCatalog(binding) {
+		return plan.Role{}, verdict.AsItWas()
+	}
+	return grant.Role, verdict.InvalidRole(grant.RoleFact, grant.Refers, grant.Noted)
+}
+
+// questions are what is asked of the plan about the subjects of one binding.
+type questions struct {
+	o       *organization.Organization
+	binding *v1alpha1.OrgUserRoleBinding
+	seen    *seenBinding
+	asked   map[string]plan.Decision
+	// named are the users whom a subject or a line means.
+	named map[string]bool
+}
+
 // observeSubjects asks the plan about everybody whom the spec names, and about those whom the status remembers.
 func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding, seen *seenBinding) error {
-	asked := map[string]plan.Decision{}
-	observing := seen.org.Spec.Mode == v1alpha1.ModeObserve
-	ask := func(s *verdict.Subject, user plan.User) error {
-		d, ok := asked[user.ID]
-		if !ok {
-			var err error
-			if d, err = o.Decide(ctx, user.ID); err != nil {
-				return err
-			}
-			asked[user.ID] = d
-		}
-		said, known := d.Grants[string(binding.UID)]
-		if !known {
-			said = plan.Said{Fact: plan.Fact{Kind: plan.NotWritten}}
-		}
-		s.Said = said
-		for _, due := range d.Steps {
-			if due.Step.Role.ID == seen.role.ID && (due.Step.Verb == plan.Assign) != s.Released {
-				s.Step = due.Step
-				if observing && !ok {
-					seen.left = append(seen.left, due.Step)
-				}
-			}
-		}
-		return nil
-	}
-	named := map[string]bool{}
+	q := questions{o, binding, seen, map[string]plan.Decision{}, map[string]bool{}}
 	if binding.DeletionTimestamp.IsZero() {
 		for _, subject := range binding.Spec.Subjects {
 			found, err := r.cache.Subject(ctx, binding, subject, o.Roster())
 			if err != nil {
 				return err
 			}
-			s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: subject, UserID: found.User.ID}, Who: subject.Email + subject.UserID + subject.OrgUser}
-			seen.subjects = append(seen.subjects, s)
-			switch {
-			case found.User.ID != "":
-				s.Who = found.User.Who()
-				named[found.User.ID] = true
-				if err := ask(s, found.User); err != nil {
-					return err
-				}
-				if found.Fact.Kind != plan.None && s.Said.Holding == "" {
-					s.Said.Fact = found.Fact
-				}
-			case found.Fact.Kind == plan.Unknown:
-				if len(found.Keys) > 0 {
-					s.Said.Fact = o.LookFact(found.Keys[0])
-					o.Wake(organization.Edited, false, found.Keys...)
-				}
-			default:
-				s.Said.Fact = found.Fact
-				if len(found.Keys) > 0 {
-					s.Who = found.Keys[0].ID + found.Keys[0].Email
-				}
+			if err := q.subject(ctx, subject, found); err != nil {
+				return err
 			}
 		}
 	}
 	for i := range binding.Status.Subjects {
-		line := &binding.Status.Subjects[i]
-		if line.UserID == "" || named[line.UserID] {
+		if err := q.line(ctx, &binding.Status.Subjects[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subject asks about whom a subject of the spec means.
+func (q *questions) subject(ctx context.Context, subject v1alpha1.Subject, found declared.Subject) error {
+	s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: subject, UserID: found.User.ID}, Who: subject.Email + subject.UserID + subject.OrgUser}
+	q.seen.subjects = append(q.seen.subjects, s)
+	switch {
+	case found.User.ID != "":
+		s.Who = found.User.Who()
+		q.named[found.User.ID] = true
+		if err := q.ask(ctx, s, found.User.ID); err != nil {
+			return err
+		}
+		if found.Fact.Kind != plan.None && s.Said.Holding == "" {
+			s.Said.Fact = found.Fact
+		}
+		return nil
+	case found.Fact.Kind != plan.Unknown || len(found.Keys) == 0:
+		s.Said.Fact = found.Fact
+	default:
+		s.Said.Fact = q.o.LookFact(found.Keys[0])
+		q.o.Wake(organization.Edited, false, found.Keys...)
+	}
+	if len(found.Keys) > 0 {
+		s.Who = found.Keys[0].ID + found.Keys[0].Email
+	}
+	return nil
+}
+
+// line asks about whom a line of the status remembers and no subject means.
+func (q *questions) line(ctx context.Context, line *v1alpha1.SubjectStatus) error {
+	if line.UserID == "" || q.named[line.UserID] {
+		return nil
+	}
+	q.named[line.UserID] = true
+	user, there := q.o.Roster().User(line.UserID)
+	if !there {
+		user = plan.User{ID: line.UserID}
+	}
+	s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: line.Subject, UserID: line.UserID}, Who: user.Who(), Released: true}
+	q.seen.subjects = append(q.seen.subjects, s)
+	return q.ask(ctx, s, line.UserID)
+}
+
+// ask asks the plan about one user.
+func (q *questions) ask(ctx context.Context, s *verdict.Subject, userID string) error {
+	d, again := q.asked[userID]
+	if !again {
+		var err error
+		if d, err = q.o.Decide(ctx, userID); err != nil {
+			return err
+		}
+		q.asked[userID] = d
+	}
+	said, known := d.Grants[string(q.binding.UID)]
+	if !known {
+		said = plan.Said{Fact: plan.Fact{Kind: plan.NotWritten}}
+	}
+	s.Said = said
+	for _, due := range d.Steps {
+		if due.Step.Role.ID != q.seen.role.ID || (due.Step.Verb == plan.Assign) == s.Released {
 			continue
 		}
-		named[line.UserID] = true
-		user, there := o.Roster().User(line.UserID)
-		if !there {
-			user = plan.User{ID: line.UserID}
-		}
-		s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: line.Subject, UserID: line.UserID}, Who: user.Who(), Released: true}
-		seen.subjects = append(seen.subjects, s)
-		if err := ask(s, user); err != nil {
-			return err
+		s.Step = due.Step
+		if q.seen.org.Spec.Mode == v1alpha1.ModeObserve && !again {
+			q.seen.left = append(q.seen.left, due.Step)
 		}
 	}
 	return nil

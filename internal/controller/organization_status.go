@@ -50,7 +50,7 @@ func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 		}
 		seen.shared = verdict.SharedOrganization(names)
 	}
-	if takes && len(seen.shared.Reason) == 0 && (seen.found.Users > 0 || seen.found.Roles > 0) {
+	if takes && seen.shared.Reason == "" && (seen.found.Users > 0 || seen.found.Roles > 0) {
 		seen.blocked = verdict.UndeclaredBlocked(seen.found.Unresolved, seen.found.NoOrgUsers)
 	}
 	held := 0

@@ -36,45 +36,14 @@ const countDelay = 3 * time.Second
 
 // orgUserWakes has an OrgUser looked at when its manifest changes, and whoever it names taken up.
 func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
-	wake := func(urgency organization.Urgency, objects ...client.Object) {
-		o := r.organizations.Of(declared.OrganizationOf(objects[0]))
-		for _, object := range objects {
-			user, ok := object.(*v1alpha1.OrgUser)
-			if !ok {
-				return
-			}
-			if o != nil {
-				o.Wake(urgency, true, declared.KeysOf(user)...)
-			}
-		}
-	}
-	naming := func(ctx context.Context, object client.Object) {
-		user, ok := object.(*v1alpha1.OrgUser)
-		if !ok {
-			return
-		}
-		bindings, err := r.cache.BindingsNaming(ctx, user)
-		if err != nil {
-			log.FromContext(ctx).Error(err, "cannot tell which bindings name an OrgUser; the next reading will", "orgUser", named(user).String())
-			return
-		}
-		o := r.organizations.Of(declared.OrganizationOf(user))
-		for i := range bindings {
-			r.edge.Wake(&bindings[i])
-			if o != nil {
-				// What it released may have waited for this OrgUser.
-				o.Wake(organization.Edited, false, lineKeys(&bindings[i])...)
-			}
-		}
-	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
 			r.edge.orgUsers.add(named(e.Object), e.IsInInitialList, 0)
 			if e.IsInInitialList {
 				return // an organization that becomes known takes up everybody
 			}
-			wake(organization.Edited, e.Object)
-			naming(ctx, e.Object)
+			r.wakeNamed(e.Object)
+			r.wakeNaming(ctx, e.Object)
 			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
@@ -83,17 +52,48 @@ func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
 				r.edge.orgUsers.add(named(e.ObjectNew), false, 0)
 			}
 			if manifest || writtenDown(e.ObjectOld) != writtenDown(e.ObjectNew) {
-				wake(organization.Edited, e.ObjectOld, e.ObjectNew)
+				r.wakeNamed(e.ObjectOld, e.ObjectNew)
 			}
 			if e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() {
-				naming(ctx, e.ObjectNew)
+				r.wakeNaming(ctx, e.ObjectNew)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
-			wake(organization.Edited, e.Object)
-			naming(ctx, e.Object)
+			r.wakeNamed(e.Object)
+			r.wakeNaming(ctx, e.Object)
 			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
 		},
+	}
+}
+
+// wakeNamed has whoever the OrgUsers name taken up.
+func (r *OrgUserReconciler) wakeNamed(objects ...client.Object) {
+	o := r.organizations.Of(declared.OrganizationOf(objects[0]))
+	if o == nil {
+		return
+	}
+	for _, object := range objects {
+		o.Wake(organization.Edited, true, declared.KeysOf(object)...)
+	}
+}
+
+// wakeNaming has the bindings looked at that name an OrgUser: what they released may have waited for it.
+func (r *OrgUserReconciler) wakeNaming(ctx context.Context, object client.Object) {
+	user, ok := object.(*v1alpha1.OrgUser)
+	if !ok {
+		return
+	}
+	bindings, err := r.cache.BindingsNaming(ctx, user)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "cannot tell which bindings name an OrgUser; the next reading will", "orgUser", named(user).String())
+		return
+	}
+	o := r.organizations.Of(declared.OrganizationOf(user))
+	for i := range bindings {
+		r.edge.Wake(&bindings[i])
+		if o != nil {
+			o.Wake(organization.Edited, false, lineKeys(&bindings[i])...)
+		}
 	}
 }
 
@@ -255,35 +255,7 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 			if !ok || !also {
 				return
 			}
-			r.organizations.Noted(named(after), organization.PairOf(after))
-			manifest := manifestChanged(before, after)
-			if manifest || requestOf(before) != requestOf(after) {
-				r.edge.WakeOrganization(named(after), 0)
-			}
-			if !before.DeletionTimestamp.Equal(after.DeletionTimestamp) || before.UID != after.UID {
-				r.retain(ctx, before)
-			}
-			o := r.organizations.Of(named(after))
-			if manifest {
-				r.edge.WakeObjects(named(after))
-				if o != nil {
-					o.FreeGuarded()
-					o.WakeObject(ctx, named(after))
-				}
-			}
-			// The objects that wait for their Organization are told when that has something to say.
-			if len(before.Status.Conditions) == 0 && len(after.Status.Conditions) > 0 {
-				r.edge.WakeObjects(named(after))
-			}
-			if keys := differingLeavers(before, after); len(keys) > 0 {
-				r.edge.WakeOrganization(named(after), gathering)
-				if o != nil {
-					o.Wake(organization.Edited, true, keys...)
-				}
-				if len(before.Status.Leaving) >= maxLeavers && len(after.Status.Leaving) < maxLeavers {
-					r.edge.WakeObjects(named(after))
-				}
-			}
+			r.changed(ctx, before, after)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
 			if org, ok := e.Object.(*v1alpha1.Organization); ok {
@@ -294,6 +266,39 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 				r.edge.WakeObjects(named(org))
 			}
 		},
+	}
+}
+
+// changed wakes who is concerned by a change of an Organization.
+func (r *OrganizationReconciler) changed(ctx context.Context, before, after *v1alpha1.Organization) {
+	r.organizations.Noted(named(after), organization.PairOf(after))
+	manifest := manifestChanged(before, after)
+	if manifest || requestOf(before) != requestOf(after) {
+		r.edge.WakeOrganization(named(after), 0)
+	}
+	if !before.DeletionTimestamp.Equal(after.DeletionTimestamp) || before.UID != after.UID {
+		r.retain(ctx, before)
+	}
+	o := r.organizations.Of(named(after))
+	if manifest {
+		r.edge.WakeObjects(named(after))
+		if o != nil {
+			o.FreeGuarded()
+			o.WakeObject(ctx, named(after))
+		}
+	}
+	// The objects that wait for their Organization are told when that has something to say.
+	if len(before.Status.Conditions) == 0 && len(after.Status.Conditions) > 0 {
+		r.edge.WakeObjects(named(after))
+	}
+	if keys := differingLeavers(before, after); len(keys) > 0 {
+		r.edge.WakeOrganization(named(after), gathering)
+		if o != nil {
+			o.Wake(organization.Edited, true, keys...)
+		}
+		if len(before.Status.Leaving) >= maxLeavers && len(after.Status.Leaving) < maxLeavers {
+			r.edge.WakeObjects(named(after))
+		}
 	}
 }
 

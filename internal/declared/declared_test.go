@@ -279,10 +279,10 @@ func TestWhatIsDeclaredOfAPersonByClaimsLeaversAndOrganizations(t *testing.T) {
 	p := declare(t, cache, ada, "user-1")
 	var claims []string
 	for _, claim := range p.Claims {
-		claims = append(claims, fmt.Sprint(claim.Name, " ", claim.Going, " ", claim.Written, " ", claim.Email, " ", claim.Remembered))
+		claims = append(claims, fmt.Sprintf("%s going %t written %t %s %s", claim.Name, claim.Going, claim.Written, claim.Email, claim.Remembered))
 	}
 	slices.Sort(claims)
-	if diff := cmp.Diff([]string{"gone true true ada@example.com ", "old false true x@example.com user-1"}, claims); diff != "" {
+	if diff := cmp.Diff([]string{"gone going true written true ada@example.com ", "old going false written true x@example.com user-1"}, claims); diff != "" {
 		t.Errorf("claims (-want +got):\n%s", diff)
 	}
 	if len(p.Leaving) != 1 || p.Leaving[0].Due != start.Add(time.Minute).Unix() || p.Leaving[0].Email != "ada@example.com" {

@@ -39,7 +39,6 @@ type Gathered struct {
 // Gather finds the objects, of all given Organizations, that speak of the person known by the keys.
 func (c *Cache) Gather(ctx context.Context, organizations []types.NamespacedName, keys []plan.Key) (Gathered, error) {
 	var g Gathered
-	seenUsers, seenBindings := map[types.UID]bool{}, map[types.UID]bool{}
 	for _, name := range organizations {
 		org, err := c.Organization(ctx, name)
 		if err != nil {
@@ -48,42 +47,44 @@ func (c *Cache) Gather(ctx context.Context, organizations []types.NamespacedName
 		if org != nil {
 			g.Organizations = append(g.Organizations, org)
 		}
-		for _, key := range keys {
-			users, err := c.users(ctx, name.Namespace, byPerson, personValue(name.Name, key))
-			if err != nil {
-				return g, err
-			}
-			for i := range users {
-				if !seenUsers[users[i].UID] {
-					seenUsers[users[i].UID] = true
-					g.Users = append(g.Users, &users[i])
-				}
-			}
-		}
-		add := func(index, value string) error {
-			bindings, err := c.bindings(ctx, name.Namespace, index, value)
-			for i := range bindings {
-				if !seenBindings[bindings[i].UID] {
-					seenBindings[bindings[i].UID] = true
-					g.Bindings = append(g.Bindings, &bindings[i])
-				}
-			}
-			return err
-		}
-		for _, key := range keys {
-			if err := add(byPerson, personValue(name.Name, key)); err != nil {
-				return g, err
-			}
-		}
-		for _, user := range g.Users {
-			if OrganizationOf(user) == name {
-				if err := add(byOrgUser, indexValue(name.Name, user.Name)); err != nil {
-					return g, err
-				}
-			}
+		if err := c.gatherIn(ctx, name, keys, &g); err != nil {
+			return g, err
 		}
 	}
 	return g, nil
+}
+
+// gatherIn adds what the objects of one Organization say.
+func (c *Cache) gatherIn(ctx context.Context, name types.NamespacedName, keys []plan.Key, g *Gathered) error {
+	for _, key := range keys {
+		users, err := c.users(ctx, name.Namespace, byPerson, personValue(name.Name, key))
+		if err != nil {
+			return err
+		}
+		for i := range users {
+			g.addUser(&users[i])
+		}
+		if err := c.gatherBindings(ctx, name.Namespace, byPerson, personValue(name.Name, key), g); err != nil {
+			return err
+		}
+	}
+	for _, user := range g.Users {
+		if OrganizationOf(user) != name {
+			continue
+		}
+		if err := c.gatherBindings(ctx, name.Namespace, byOrgUser, indexValue(name.Name, user.Name), g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cache) gatherBindings(ctx context.Context, namespace, index, value string, g *Gathered) error {
+	bindings, err := c.bindings(ctx, namespace, index, value)
+	for i := range bindings {
+		g.addBinding(&bindings[i])
+	}
+	return err
 }
 
 // Named says whether any OrgUser of the Organizations names or remembers the person known by the keys.

@@ -21,7 +21,6 @@ import (
 // left is what the guard has left, on what is kept: only so many are looked at.
 type left struct {
 	t         *turn
-	ctx       context.Context
 	objects   map[plan.Ref]*v1alpha1.Organization
 	owners    int
 	removals  int
@@ -31,17 +30,15 @@ type left struct {
 	lastError error
 }
 
-func (t *turn) newLeft(ctx context.Context) *left { return &left{t: t, ctx: ctx} }
-
-func (l *left) prepare() {
+func (l *left) prepare(ctx context.Context) {
 	if l.prepared {
 		return
 	}
 	l.prepared = true
 	l.objects = map[plan.Ref]*v1alpha1.Organization{}
 	l.users, l.owners = l.t.roster.Size()
-	for _, name := range l.t.objects(l.ctx) {
-		org, err := l.t.cache.Organization(l.ctx, name)
+	for _, name := range l.t.objects(ctx) {
+		org, err := l.t.cache.Organization(ctx, name)
 		if err != nil {
 			l.lastError = err
 			return
@@ -61,11 +58,11 @@ func (l *left) prepare() {
 
 // allows says whether the guard lets the candidate come to the look, and counts them if so. Else it is kept that it does
 // not, and until when.
-func (l *left) allows(c *candidate) bool {
+func (l *left) allows(ctx context.Context, c *candidate) bool {
 	if c.lane != taking || !slices.ContainsFunc(c.steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
 		return true
 	}
-	l.prepare()
+	l.prepare(ctx)
 	if l.lastError != nil {
 		return true // it is asked again on a fresh look
 	}
@@ -269,6 +266,22 @@ func (t *turn) ownersSeen() int {
 	return count
 }
 
+// asked are the steps that one asker asks for, of those whose look is fresh.
+func (t *turn) asked(asker plan.Ref) []passing {
+	if t.link(asker) == nil {
+		return nil
+	}
+	var steps []passing
+	for _, p := range t.people {
+		for _, due := range p.steps {
+			if p.failed == nil && due.Asker == asker && !t.stale(p, due) {
+				steps = append(steps, passing{p, due})
+			}
+		}
+	}
+	return steps
+}
+
 // pass returns the steps of one asker that its guard lets pass, and counts its removals.
 func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.Ref, owners *int) ([]passing, error) {
 	removals, until, err := t.removals(ctx)
@@ -278,41 +291,27 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 	facts := plan.Facts{Owners: *owners, Removals: removals}
 	rules := rulesOf(org, t.users()+removals)
 	var passed []passing
-	counted := 0
-	for _, p := range t.people {
-		if p.failed != nil {
+	var leavers []string
+	for _, step := range t.asked(asker) {
+		_, held := plan.Guard([]plan.Step{step.due.Step}, rules, facts)
+		if len(held) > 0 {
+			t.hold(step.p.person.User, step.due, held[0].Rule, org, facts, until)
 			continue
 		}
-		for _, due := range p.steps {
-			if due.Asker != asker || t.link(asker) == nil || t.stale(p, due) {
-				continue
-			}
-			_, held := plan.Guard([]plan.Step{due.Step}, rules, facts)
-			if len(held) > 0 {
-				t.hold(p.person.User, due, held[0].Rule, org, facts, until)
-				continue
-			}
-			if due.Step.DemotesOwner {
-				facts.Owners--
-			}
-			if due.Step.Verb == plan.Remove {
-				facts.Removals++
-				counted++
-			}
-			passed = append(passed, passing{p, due})
+		if step.due.Step.DemotesOwner {
+			facts.Owners--
 		}
-	}
-	*owners = facts.Owners
-	if counted == 0 {
-		return passed, nil
-	}
-	var leavers []string
-	for _, step := range passed {
 		if step.due.Step.Verb == plan.Remove {
+			facts.Removals++
 			leavers = append(leavers, step.due.Step.UserID)
 		}
+		passed = append(passed, step)
 	}
-	if err := t.countRemovals(ctx, org, counted, leavers); err != nil {
+	*owners = facts.Owners
+	if len(leavers) == 0 {
+		return passed, nil
+	}
+	if err := t.countRemovals(ctx, org, len(leavers), leavers); err != nil {
 		for _, step := range passed {
 			t.fail(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
 				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + describe(err)}, firstRetry, lastRetry)

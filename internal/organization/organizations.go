@@ -134,10 +134,10 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 	// A budget of its own until it is proven: the status may speak of another address, or of a key that is no more.
 	client, err := credential.client(a.world, openai.NewLimiter(terms.RequestsPerMinute), object.String())
 	if err != nil {
-		a.disconnect(object, NoKey, nil)
+		a.disconnect(object)
 		return err
 	}
-	a.disconnect(object, NoKey, nil)
+	a.disconnect(object)
 	l := &link{object: object, credential: credential, client: client, changer: openai.NewChanger(client), terms: terms, ledger: a.ledger(object), asked: asked, changes: &a.changes}
 	a.links[object] = l
 	a.changes.Add(1)
@@ -152,10 +152,11 @@ func (a *Organizations) Connect(object types.NamespacedName, credential Credenti
 func (a *Organizations) Suspend(object types.NamespacedName) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.disconnect(object, NoKey, nil)
+	a.disconnect(object)
 }
 
-func (a *Organizations) disconnect(object types.NamespacedName, state State, err error) {
+// disconnect takes the key from an object. a.mu is held.
+func (a *Organizations) disconnect(object types.NamespacedName) {
 	l := a.links[object]
 	if l == nil {
 		return
@@ -164,7 +165,7 @@ func (a *Organizations) disconnect(object types.NamespacedName, state State, err
 		l.cancel()
 	}
 	was := l.usable()
-	l.set(state, err)
+	l.set(NoKey, nil)
 	l.client.CloseIdleConnections()
 	delete(a.links, object)
 	a.changes.Add(1)
@@ -181,7 +182,7 @@ func (a *Organizations) disconnect(object types.NamespacedName, state State, err
 func (a *Organizations) Forget(object types.NamespacedName) {
 	a.mu.Lock()
 	o := a.of(object)
-	a.disconnect(object, NoKey, nil)
+	a.disconnect(object)
 	delete(a.noted, object)
 	delete(a.ledgers, object)
 	a.changes.Add(1)

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -219,44 +220,22 @@ func (o *Organization) readError() error {
 
 // read reads the organization whole, with a key of one of those who asked for it, else with the one that was used least.
 func (o *Organization) read(ctx context.Context) error {
-	o.mu.Lock()
-	asked := map[types.NamespacedName]string{}
-	var asker types.NamespacedName
-	for name, value := range o.readFor {
-		asked[name], asker = value, name
-	}
-	clear(o.readFor)
-	o.reading = asked
-	o.nextRead = time.Time{}
-	o.mu.Unlock()
-	defer func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.reading = nil
-	}()
+	asked := o.takeRequests()
 	class := openai.InBackground(ctx)
-	if len(asked) > 0 {
-		class = ctx
-	}
-	again := func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		for name, value := range asked {
-			if _, newer := o.readFor[name]; !newer {
-				o.readFor[name] = value
-			}
-		}
+	var asker types.NamespacedName
+	for name := range asked {
+		class, asker = ctx, name
 	}
 	l := o.reader(asker)
 	if l == nil {
-		again()
+		o.endRequests(asked, false)
 		return errNoKey
 	}
 	reading := o.roster.Begin()
 	users, err := l.client.ListUsers(class)
 	if err = o.answered(l, err); err != nil {
 		o.roster.Abandon()
-		again()
+		o.endRequests(asked, false)
 		return err
 	}
 	if err := o.readRoles(class, l); err != nil {
@@ -270,16 +249,37 @@ func (o *Organization) read(ctx context.Context) error {
 		o.mu.Unlock()
 	}
 	o.takeOver(reading, users)
+	o.endRequests(asked, true)
+	return nil
+}
+
+// takeRequests are the requests for a whole reading that the one that begins now answers, by object.
+func (o *Organization) takeRequests() map[types.NamespacedName]string {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	asked := maps.Clone(o.readFor)
+	clear(o.readFor)
+	o.reading = asked
+	o.nextRead = time.Time{}
+	return asked
+}
+
+// endRequests notes that requests were answered, or has them answered by the next reading.
+func (o *Organization) endRequests(asked map[types.NamespacedName]string, answered bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reading = nil
 	for name, value := range asked {
-		if l := o.links[name]; l != nil {
+		if !answered {
+			if _, newer := o.readFor[name]; !newer {
+				o.readFor[name] = value
+			}
+		} else if l := o.links[name]; l != nil {
 			l.mu.Lock()
 			l.handled = value
 			l.mu.Unlock()
 		}
 	}
-	o.mu.Unlock()
-	return nil
 }
 
 // takeOver keeps a whole reading, and has those taken up whom it shows otherwise, and those who are not settled.
@@ -429,49 +429,69 @@ func (o *Organization) sighted(ctx context.Context) {
 	if !sums.Unresolved && sums.OrgUsers > 0 {
 		counts = 1
 	}
-	names := o.objects(ctx)
 	now := map[string]sighting{}
 	var wake []plan.Key
-	for _, user := range o.roster.Users() {
-		if users == plan.Ignore && roles == plan.Ignore {
-			break
-		}
-		if roles == plan.Ignore {
-			named, err := o.cache.Named(ctx, names, roster.Keys(user))
-			if err != nil {
-				o.log.Error(err, "cannot tell who is undeclared; the next reading will")
-				return
-			}
-			if named {
-				continue
-			}
-		}
-		p, _, err := o.person(ctx, user.ID)
+	suspects, err := o.suspects(ctx, users, roles)
+	if err != nil {
+		o.log.Error(err, "cannot tell who is undeclared; the next reading will")
+		return
+	}
+	for _, id := range suspects {
+		p, _, err := o.person(ctx, id)
 		if err != nil {
 			o.log.Error(err, "cannot tell who is undeclared; the next reading will")
 			return
 		}
 		d := plan.Decide(p)
-		seen := sighting{roles: map[string]int{}}
-		if d.Undeclared && users != plan.Ignore {
-			seen.found, seen.user = true, (p.SeenUndeclared+1)*counts
-		}
-		for _, role := range d.UndeclaredRoles {
-			if roles != plan.Ignore {
-				seen.roles[role.ID] = (p.SeenUndeclaredRoles[role.ID] + 1) * counts
-			}
-		}
+		seen := sight(p, d, users, roles, counts)
 		if seen.found || len(seen.roles) > 0 {
-			now[user.ID] = seen
+			now[id] = seen
 		}
 		if seen.found && users == plan.Take || len(seen.roles) > 0 && roles == plan.Take || roles != plan.Ignore && d.Look.Roles {
-			wake = append(wake, plan.IDKey(user.ID))
+			wake = append(wake, plan.IDKey(id))
 		}
 	}
 	o.mu.Lock()
 	o.undeclared, o.sums, o.unresolved = now, sums, unresolved
 	o.mu.Unlock()
 	o.pending.wake(Reread, false, wake...)
+}
+
+// suspects are the users who may be undeclared, or hold undeclared roles.
+func (o *Organization) suspects(ctx context.Context, users, roles plan.Policy) ([]string, error) {
+	if users == plan.Ignore && roles == plan.Ignore {
+		return nil, nil
+	}
+	names := o.objects(ctx)
+	var ids []string
+	for _, user := range o.roster.Users() {
+		named, err := false, error(nil)
+		if roles == plan.Ignore {
+			named, err = o.cache.Named(ctx, names, roster.Keys(user))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !named {
+			ids = append(ids, user.ID)
+		}
+	}
+	return ids, nil
+}
+
+// sight is what a whole reading found undeclared of a person, and in how many in a row; counts is 1 for a reading that
+// counts, else 0.
+func sight(p *plan.Person, d plan.Decision, users, roles plan.Policy, counts int) sighting {
+	seen := sighting{roles: map[string]int{}}
+	if d.Undeclared && users != plan.Ignore {
+		seen.found, seen.user = true, (p.SeenUndeclared+1)*counts
+	}
+	for _, role := range d.UndeclaredRoles {
+		if roles != plan.Ignore {
+			seen.roles[role.ID] = (p.SeenUndeclaredRoles[role.ID] + 1) * counts
+		}
+	}
+	return seen
 }
 
 // declaredNow forgets that the last reading found a user undeclared whom an object declares by now.

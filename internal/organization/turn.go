@@ -225,9 +225,9 @@ func (t *turn) choose(ctx context.Context) bool {
 		return false
 	}
 	callers := 0
-	left := t.newLeft(ctx)
+	left := &left{t: t}
 	for _, c := range t.pending.waiting(t.lane, peopleATurn) {
-		if !left.allows(c) {
+		if !left.allows(ctx, c) {
 			t.pending.propose(c.key, nil, t.now())
 			t.pending.wake(c.urgency, true, c.key)
 			continue
@@ -374,13 +374,13 @@ func (t *turn) notYet(p *passenger) {
 		if slices.ContainsFunc(p.steps, func(due plan.Due) bool { return due.Step.Target() == target }) {
 			continue
 		}
-		print := (&plan.Person{User: p.user}).Fingerprint(planned.Step, planned.Asker)
+		fingerprint := (&plan.Person{User: p.user}).Fingerprint(planned.Step, planned.Asker)
 		t.mu.Lock()
 		known := t.tried[target]
-		waits := known != nil && known.Fingerprint == print && (known.Until == 0 || t.now().Before(time.Unix(known.Until, 0)))
+		waits := known != nil && known.Fingerprint == fingerprint && (known.Until == 0 || t.now().Before(time.Unix(known.Until, 0)))
 		t.mu.Unlock()
 		if !waits {
-			t.fail(target, print, plan.Fact{Kind: plan.Pending}, firstRetry, lastRetry)
+			t.fail(target, fingerprint, plan.Fact{Kind: plan.Pending}, firstRetry, lastRetry)
 		}
 	}
 }

@@ -121,18 +121,6 @@ func (c *cluster) write(object client.Object) {
 	}
 }
 
-func (c *cluster) remove(object client.Object) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	kind, name := kindOf(object), client.ObjectKeyFromObject(object)
-	if before := c.objects[kind][name]; before != nil {
-		for _, entry := range c.entries(before) {
-			delete(c.found[entry], name)
-		}
-	}
-	delete(c.objects[kind], name)
-}
-
 // Get implements client.Reader.
 func (c *cluster) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	c.mu.Lock()

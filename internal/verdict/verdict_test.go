@@ -141,7 +141,7 @@ func TestALineAndTheSumSayWhatASubjectLacks(t *testing.T) {
 			t.Errorf("%s: message %q", line.Subject.Email, line.Message)
 		}
 	}
-	if got, want := strings.Join(states, " "), "Assigned Inherited NotAMember Failed Pending Pending"; got != want {
+	if got, want := strings.Join(states, ", "), "Assigned, Inherited, NotAMember, Failed, Pending, Pending"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	got := Binding(acme(), all, nil)
