@@ -184,6 +184,8 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 const (
 	// firstRetry and lastRetry space the tries after what passes by itself.
 	firstRetry, lastRetry = time.Second, 2 * time.Minute
+	// lastLate is as rarely as a change is tried for which a look was too old: a busy moment passes.
+	lastLate = 10 * time.Second
 	// firstRefusal and lastRefusal space those of what the API refuses.
 	firstRefusal, lastRefusal = time.Minute, time.Hour
 )
@@ -228,7 +230,7 @@ func (t *turn) late(p *passenger, due plan.Due) {
 	t.mu.Unlock()
 	t.fail(due.Step.Target(), p.person.Fingerprint(due.Step, due.Asker), plan.Fact{
 		Kind: plan.Retrying, Words: "the API answers too slowly for a change to rest on a fresh look",
-	}, firstRetry, lastRetry)
+	}, firstRetry, lastLate)
 }
 
 // lateKey is under what it is kept that somebody's look was too old once.

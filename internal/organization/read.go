@@ -221,10 +221,13 @@ func (o *Organization) readError() error {
 // read reads the organization whole, with a key of one of those who asked for it, else with the one that was used least.
 func (o *Organization) read(ctx context.Context) error {
 	asked := o.takeRequests()
-	class := openai.InBackground(ctx)
+	class := ctx
+	if len(asked) == 0 {
+		class = openai.InBackground(ctx)
+	}
 	var asker types.NamespacedName
 	for name := range asked {
-		class, asker = ctx, name
+		asker = name
 	}
 	l := o.reader(asker)
 	if l == nil {
