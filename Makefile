@@ -126,7 +126,7 @@ test-argocd: ## Run the health checks for Argo CD through its own engine. The fi
 .PHONY: states
 states: ## Record an object in each state that the stories reach, for the health checks.
 	rm -f test/argocd/testdata/*.yaml
-	KUBEBUILDER_ASSETS=$$(hack/controlplane.sh) go test ./internal/controller -count=1 -timeout=20m -record-states
+	KUBEBUILDER_ASSETS=$$(hack/controlplane.sh) go test ./internal/controller -count=1 -timeout=40m -record-states
 
 .PHONY: soak
 soak: ## Try random histories of manifests, drift, faults and restarts (SEEDS=20 FROM=seed).

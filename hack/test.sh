@@ -58,7 +58,7 @@ hidden=(--hide-summary skipped)
 [ "$which" != node ] || hidden=()
 # shellcheck disable=SC2086 # a list of packages
 "$gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg ${hidden[@]+"${hidden[@]}"} --jsonfile "$scratch/log" -- \
-  -count=1 -timeout 20m ${1+"$@"} $selected || status=$?
+  -count=1 -timeout 40m ${1+"$@"} $selected || status=$?
 
 # Go counts a Ginkgo suite as one test; its specs are counted here.
 awk -v seconds=$(($(date +%s) - started)) -v status="$status" '

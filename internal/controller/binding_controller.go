@@ -116,11 +116,13 @@ type questions struct {
 	asked   map[string]plan.Decision
 	// named are the users whom a subject or a line means.
 	named map[string]bool
+	// unknown are the keys of those who must be looked for.
+	unknown []plan.Key
 }
 
 // observeSubjects asks the plan about everybody whom the spec names, and about those whom the status remembers.
 func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding, seen *seenBinding) error {
-	q := questions{o, binding, seen, map[string]plan.Decision{}, map[string]bool{}}
+	q := questions{o, binding, seen, map[string]plan.Decision{}, map[string]bool{}, nil}
 	if binding.DeletionTimestamp.IsZero() {
 		for _, subject := range binding.Spec.Subjects {
 			found, err := r.cache.Subject(ctx, binding, subject, o.Roster())
@@ -132,6 +134,7 @@ func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *o
 			}
 		}
 	}
+	o.Wake(organization.Edited, false, q.unknown...) // all at once, so that one call looks for them
 	for i := range binding.Status.Subjects {
 		if err := q.line(ctx, &binding.Status.Subjects[i]); err != nil {
 			return err
@@ -159,7 +162,7 @@ func (q *questions) subject(ctx context.Context, subject v1alpha1.Subject, found
 		s.Said.Fact = found.Fact
 	default:
 		s.Said.Fact = q.o.LookFact(found.Keys[0])
-		q.o.Wake(organization.Edited, false, found.Keys...)
+		q.unknown = append(q.unknown, found.Keys...)
 	}
 	if len(found.Keys) > 0 {
 		s.Who = found.Keys[0].ID + found.Keys[0].Email
