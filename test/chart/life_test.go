@@ -109,18 +109,18 @@ var _ = Describe("A release", Ordered, func() {
 		By("installing again, while the kinds are going")
 		helmDoes(ctx, "install", release, chart)
 		running = start(ctx, account)
-		kubectl(ctx, "wait", "--for=delete", "crd/orgusers.openai.rollcall.dev", "crd/orguserrolebindings.openai.rollcall.dev", "--timeout=60s")
+		kubectl(ctx, "wait", "--for=delete", "crd/orgusers.openai.rollcall.dev", "crd/orguserrolebindings.openai.rollcall.dev", "--timeout=150s")
 		Expect(emails(organization)).To(ConsistOf(people))
 		Expect(organization.Mutations()).To(BeEmpty())
 
 		By("bringing the kinds back")
 		running.Terminate().Wait("50s")
 		helmDoes(ctx, "upgrade", release, chart)
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=150s")
 		running = start(ctx, account)
 		kubectl(ctx, "delete", "orgusers,orguserrolebindings,organizations", "--all", "-n", "team-a")
 		kubectl(ctx, "apply", "-k", root+"/config/samples", "-n", "team-a")
-		kubectl(ctx, "wait", "--for=condition=Ready", "-n", "team-a", "--timeout=60s", "orguser/ada", "orguser/alan")
+		kubectl(ctx, "wait", "--for=condition=Ready", "-n", "team-a", "--timeout=150s", "orguser/ada", "orguser/alan")
 		Expect(emails(organization)).To(ConsistOf(people))
 	})
 })
@@ -151,7 +151,7 @@ var _ = Describe("A release for one team", Ordered, func() {
 	})
 
 	It("removes who is deleted, for which it looks at the namespace and the kind", func(ctx SpecContext) {
-		kubectl(ctx, "delete", "orguser/grace", "-n", "team-b", "--timeout=60s")
+		kubectl(ctx, "delete", "orguser/grace", "-n", "team-b", "--timeout=150s")
 		Eventually(func() string { return kubectl(ctx, "events", "--for=oaiorg/default", "-n", "team-b") }).Should(ContainSubstring("removed grace.hopper@example.com"))
 		running.Terminate().Wait("50s")
 		Expect(running).To(gexec.Exit(0))
@@ -173,7 +173,7 @@ var _ = Describe("A cluster with dist/install.yaml", Ordered, func() {
 
 	It("goes over to the chart, and keeps its objects", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-f", root+"/dist/install.yaml")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=150s")
 		newTeam(ctx, "team-a")
 		declare(ctx, "team-a")
 		before := names(ctx)
