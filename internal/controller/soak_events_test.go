@@ -136,6 +136,7 @@ func (s *soak) driftByHand() {
 		role := pick(s, "owner", "reader")
 		s.notef("%s is made %s by hand", numbered(i), role)
 		s.sim.SetRole(id, role)
+		s.byHand = append(s.byHand, time.Now())
 	case 2, 3:
 		role := pick(s, "viewer", "editor")
 		s.notef("%s gets role %s by hand", numbered(i), role)

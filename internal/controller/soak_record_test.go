@@ -14,6 +14,7 @@ type record struct {
 	bound     []boundSince
 	handed    map[string]bool // "role email" of roles that were ever given by hand
 	spells    []spell         // of Observe
+	byHand    []time.Time     // when somebody's role was set by hand
 	typo      spell           // in which a manifest names nobody
 }
 
