@@ -203,6 +203,9 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 	o.declaredNow(id, d, g)
 	if w.tell {
 		o.tell(g)
+		if slices.ContainsFunc(d.Steps, func(due plan.Due) bool { return len(due.For) == 0 }) {
+			o.recount(g) // no other object can say what became of the step
+		}
 	}
 	key := plan.IDKey(id)
 	o.pending.wake(w.urgency, false, d.LookFor...)

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -201,10 +202,17 @@ func (p *pending) propose(key plan.Key, c *candidate, now time.Time) {
 		delete(p.candidates, key)
 		return
 	}
+	if p.busy[key] > 0 {
+		p.add(c.urgency, true, key) // what was decided does not know yet what the turn finds
+		return
+	}
 	c.since = now
 	if before != nil {
 		c.since = before.since
 		c.urgency = min(c.urgency, before.urgency)
+		if reflect.DeepEqual(before, c) {
+			return // a turn that has just chosen them goes on
+		}
 	}
 	p.candidates[key] = c
 }

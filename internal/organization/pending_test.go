@@ -130,9 +130,31 @@ func TestACandidateWhoWasProposedAnewCannotBeHeldAsTheOld(t *testing.T) {
 	p := newPending()
 	old := &candidate{key: plan.IDKey("a")}
 	p.propose(old.key, old, noon)
-	p.propose(old.key, &candidate{key: plan.IDKey("a")}, noon)
+	p.propose(old.key, &candidate{key: plan.IDKey("a"), look: plan.Look{Roles: true}}, noon)
 	expect(t, "held", false, p.hold(old, old.keys()))
 	expect(t, "busy", 0, len(p.busy))
+}
+
+func TestACandidateWhoWasProposedAgainAsTheyWereIsHeld(t *testing.T) {
+	p := newPending()
+	chosen := &candidate{key: plan.IDKey("a"), lane: taking}
+	p.propose(chosen.key, chosen, noon)
+	p.propose(chosen.key, &candidate{key: plan.IDKey("a"), lane: taking}, noon.Add(time.Second))
+	expect(t, "held", true, p.hold(chosen, chosen.keys()))
+}
+
+func TestWhoIsBusyIsTakenUpAgainInsteadOfBecomingACandidate(t *testing.T) {
+	p := newPending()
+	chosen := &candidate{key: plan.IDKey("a")}
+	p.propose(chosen.key, chosen, noon)
+	expect(t, "held", true, p.hold(chosen, chosen.keys()))
+	p.propose(chosen.key, &candidate{key: plan.IDKey("a"), urgency: Due}, noon)
+	expect(t, "woken while busy", 0, len(p.take(5)))
+	p.release(chosen.keys(), Reread)
+	expect(t, "waiting", []string(nil), waitingOf(p, giving, 5))
+	taken := p.take(5)
+	expect(t, "taken up", 1, len(taken))
+	expect(t, "urgency", Due, taken[0].urgency)
 }
 
 func TestATimerRingsOnceAtTheEarliestTimeAndANearerOneIsHeard(t *testing.T) {

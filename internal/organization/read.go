@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
@@ -508,9 +509,14 @@ func (o *Organization) declaredNow(id string, d plan.Decision, g declared.Gather
 	}
 	o.mu.Unlock()
 	if changed {
-		for _, org := range g.Organizations {
-			o.edge.WakeOrganization(types.NamespacedName{Namespace: org.Namespace, Name: org.Name}, countsGather)
-		}
+		o.recount(g)
+	}
+}
+
+// recount has the Organizations say anew what they count, and what becomes of what no object declares.
+func (o *Organization) recount(g declared.Gathered) {
+	for _, org := range g.Organizations {
+		o.edge.WakeOrganization(client.ObjectKeyFromObject(org), countsGather)
 	}
 }
 
