@@ -135,8 +135,7 @@ func (s *soak) driftByHand() {
 	case 0, 1:
 		role := pick(s, "owner", "reader")
 		s.notef("%s is made %s by hand", numbered(i), role)
-		s.sim.SetRole(id, role)
-		s.byHand = append(s.byHand, time.Now())
+		s.setRoleByHand(id, role)
 	case 2, 3:
 		role := pick(s, "viewer", "editor")
 		s.notef("%s gets role %s by hand", numbered(i), role)

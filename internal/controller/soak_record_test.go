@@ -14,7 +14,7 @@ type record struct {
 	bound     []boundSince
 	handed    map[string]bool // "role email" of roles that were ever given by hand
 	spells    []spell         // of Observe
-	byHand    []time.Time     // when somebody's role was set by hand
+	byHand    []spell         // in which somebody's role was set by hand
 	typo      spell           // in which a manifest names nobody
 }
 
@@ -30,6 +30,13 @@ const (
 	leaving           standing = "deleted with policy Delete"
 	retiredWithRetain standing = "deleted with policy Retain"
 )
+
+// setRoleByHand sets somebody's role as an owner does on the website.
+func (s *soak) setRoleByHand(id, role string) {
+	from := time.Now()
+	s.sim.SetRole(id, role)
+	s.byHand = append(s.byHand, spell{from: from, until: time.Now()})
+}
 
 type standingSince struct {
 	standing

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -50,8 +49,7 @@ func (s *soak) demoteOwners() {
 	owners[0], owners[at] = owners[at], owners[0]
 	for _, m := range owners[soakMinOwners:] {
 		s.notef("%s is demoted by hand", m.Email)
-		s.sim.SetRole(m.ID, "reader")
-		s.byHand = append(s.byHand, time.Now())
+		s.setRoleByHand(m.ID, "reader")
 	}
 	s.notef("%s is demoted by their manifest", owners[0].Email)
 	s.editManifest(owners[0], func(spec *v1alpha1.OrgUserSpec) { spec.Role = v1alpha1.UserRoleReader })

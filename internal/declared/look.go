@@ -73,9 +73,10 @@ func (l *Look) binding(ctx context.Context, name types.NamespacedName) (*v1alpha
 	return get(ctx, l, "binding", name, &v1alpha1.OrgUserRoleBinding{})
 }
 
-// Again reads the objects that were found in the cache live. Those that are gone, or are others of the name, are left
-// out.
+// Again reads the objects that were found in the cache live, all at once. Those that are gone, or are others of the
+// name, are left out.
 func (l *Look) Again(ctx context.Context, found Gathered) (Gathered, error) {
+	l.readAll(ctx, found)
 	var now Gathered
 	for _, known := range found.Organizations {
 		org, err := l.Organization(ctx, client.ObjectKeyFromObject(known))
@@ -105,6 +106,21 @@ func (l *Look) Again(ctx context.Context, found Gathered) (Gathered, error) {
 		}
 	}
 	return now, nil
+}
+
+// readAll asks for all of the objects at once: a call that rests on a look has a second, however many they are.
+func (l *Look) readAll(ctx context.Context, found Gathered) {
+	var group sync.WaitGroup
+	for _, known := range found.Organizations {
+		group.Go(func() { _, _ = l.Organization(ctx, client.ObjectKeyFromObject(known)) }) // the answer is kept, with its error
+	}
+	for _, known := range found.Users {
+		group.Go(func() { _, _ = l.orgUser(ctx, client.ObjectKeyFromObject(known)) })
+	}
+	for _, known := range found.Bindings {
+		group.Go(func() { _, _ = l.binding(ctx, client.ObjectKeyFromObject(known)) })
+	}
+	group.Wait()
 }
 
 // Unseen adds what no cache can know yet of the user, and of the role if one is given: objects that came or changed a
