@@ -39,9 +39,9 @@ func (s *soak) declareSomebody() {
 	err := admin.Get(s.ctx, client.ObjectKeyFromObject(user), user)
 	if apierrors.IsNotFound(err) {
 		s.notef("%s is declared: role %q, policy %s", user.Name, spec.Role, spec.DeletionPolicy)
-		spec.Email = numbered(i)
+		spec.Email, spec.OrganizationRef.Name = numbered(i), s.organizationOf(i)
 		user.Spec = spec
-		Expect(admin.Create(s.ctx, user)).To(Succeed())
+		s.declare(spec.Email, spec, func() { Expect(admin.Create(s.ctx, user)).To(Succeed()) })
 		s.stand(spec.Email, declared)
 		return
 	}
@@ -54,7 +54,9 @@ func (s *soak) declareSomebody() {
 		s.notef("%s, which is being deleted, gets the policy Retain", user.Name)
 		user.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
-	Expect(client.IgnoreNotFound(admin.Patch(s.ctx, user, client.MergeFrom(before)))).To(Succeed())
+	s.declare(user.Spec.Email, user.Spec, func() {
+		Expect(client.IgnoreNotFound(admin.Patch(s.ctx, user, client.MergeFrom(before)))).To(Succeed())
+	})
 	if !user.DeletionTimestamp.IsZero() {
 		s.stand(user.Spec.Email, retiredWithRetain)
 	}
@@ -80,6 +82,7 @@ func (s *soak) deleteOrgUser(name string) {
 		}
 		s.notef("%s is deleted: %s", user.Name, now)
 		s.stand(user.Spec.Email, now)
+		defer s.undeclare(user.Spec.Email)
 		return admin.Delete(s.ctx, user, client.Preconditions{ResourceVersion: &user.ResourceVersion})
 	}).Should(Succeed())
 }
@@ -135,16 +138,16 @@ func (s *soak) driftByHand() {
 	case 0, 1:
 		role := pick(s, "owner", "reader")
 		s.notef("%s is made %s by hand", numbered(i), role)
-		s.setRoleByHand(id, role)
+		s.byHand(func() { s.sim.SetRole(id, role) })
 	case 2, 3:
 		role := pick(s, "viewer", "editor")
 		s.notef("%s gets role %s by hand", numbered(i), role)
-		s.sim.AssignRole(id, s.roleID(role))
+		s.byHand(func() { s.sim.AssignRole(id, s.roleID(role)) })
 		s.hand(role, numbered(i))
 	case 4, 5:
 		role := pick(s, "viewer", "editor")
 		s.notef("%s loses role %s by hand", numbered(i), role)
-		s.sim.UnassignRole(id, s.roleID(role))
+		s.byHand(func() { s.sim.UnassignRole(id, s.roleID(role)) })
 	default:
 		if members[at].Role != "owner" {
 			s.notef("%s leaves", numbered(i))
@@ -222,5 +225,7 @@ func (s *soak) enforce() {
 
 func (s *soak) setMode(mode v1alpha1.Mode) {
 	GinkgoHelper()
-	edit(s.world, s.organization(), func(org *v1alpha1.Organization) { org.Spec.Mode = mode })
+	for _, org := range s.siblings() {
+		edit(s.world, org, func(org *v1alpha1.Organization) { org.Spec.Mode = mode })
+	}
 }

@@ -21,7 +21,7 @@ func (s *soak) orgUsers() []v1alpha1.OrgUser {
 	GinkgoHelper()
 	list := &v1alpha1.OrgUserList{}
 	Expect(admin.List(s.ctx, list, client.InNamespace(s.namespace))).To(Succeed())
-	return list.Items
+	return slices.DeleteFunc(list.Items, func(u v1alpha1.OrgUser) bool { return u.Spec.OrganizationRef.Name == "silent" })
 }
 
 // expectDeclaredState compares what holds with what is declared, object by object.
@@ -43,7 +43,7 @@ func (s *soak) expectDeclaredState() {
 	}
 	bindings := &v1alpha1.OrgUserRoleBindingList{}
 	Expect(admin.List(s.ctx, bindings, client.InNamespace(s.namespace))).To(Succeed())
-	leaving := s.status().Leaving
+	leaving := s.leavers()
 	for _, binding := range bindings.Items {
 		for _, subject := range binding.Spec.Subjects {
 			// Whoever is to be removed, and is held, is given nothing.
@@ -99,12 +99,12 @@ func (s *soak) expectLeft(email string, users []v1alpha1.OrgUser, members map[st
 		slices.ContainsFunc(users, func(u v1alpha1.OrgUser) bool { return u.Spec.Email == email }) {
 		return
 	}
-	for _, line := range s.status().Leaving {
+	for _, line := range s.leavers() {
 		if line.Email == email && guarded(line) {
 			return
 		}
 	}
-	Expect(members).NotTo(HaveKey(email), "%s was to leave and is still inside; leaving: %v\n%s", email, s.status().Leaving, s.tale())
+	Expect(members).NotTo(HaveKey(email), "%s was to leave and is still inside; leaving: %v\n%s", email, s.leavers(), s.tale())
 }
 
 // guarded says whether it is the guard that keeps a leaver in.
@@ -134,6 +134,7 @@ func (s *soak) expectPromisesKept() {
 				"%s lost role %s at %s, which a binding declares\n%s", call.Email, s.roleName(call.RoleID), clock(call.Time), s.tale())
 		}
 	}
+	s.expectEachCallWanted(journal)
 	Expect(removals).To(BeNumerically("<=", s.maxRemovals), s.tale())
 	s.expectLookAfterLostAnswer()
 }
@@ -148,10 +149,10 @@ func lookBefore(journal []openaitest.Call, i int) openaitest.Call {
 	return openaitest.Call{}
 }
 
-// handBetween: somebody set a role by hand after the look that a call rests on, and before the call. No look can know
+// handBetween: somebody changed something by hand after the look that a call rests on, and before the call. No look can know
 // that, so what the call leaves is not promised.
 func (s *soak) handBetween(look, call openaitest.Call) bool {
-	return slices.ContainsFunc(s.byHand, func(hand spell) bool { return hand.until.After(look.Time) && hand.from.Before(call.Time) })
+	return slices.ContainsFunc(s.hands, func(hand spell) bool { return hand.until.After(look.Time) && hand.from.Before(call.Time) })
 }
 
 // expectLookAfterLostAnswer: whoever was being changed when an answer was lost is looked at before they are

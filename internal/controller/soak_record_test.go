@@ -12,9 +12,10 @@ type record struct {
 	joined    map[string]time.Time       // last, by email
 	bindings  map[string][]string        // "role email", by binding
 	bound     []boundSince
+	manifests []manifest
 	handed    map[string]bool // "role email" of roles that were ever given by hand
 	spells    []spell         // of Observe
-	byHand    []spell         // in which somebody's role was set by hand
+	hands     []spell         // in which somebody's role or address was set by hand
 	typo      spell           // in which a manifest names nobody
 }
 
@@ -31,11 +32,11 @@ const (
 	retiredWithRetain standing = "deleted with policy Retain"
 )
 
-// setRoleByHand sets somebody's role as an owner does on the website.
-func (s *soak) setRoleByHand(id, role string) {
+// byHand changes the organization as an owner does on the website.
+func (r *record) byHand(change func()) {
 	from := time.Now()
-	s.sim.SetRole(id, role)
-	s.byHand = append(s.byHand, spell{from: from, until: time.Now()})
+	change()
+	r.hands = append(r.hands, spell{from: from, until: time.Now()})
 }
 
 type standingSince struct {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
@@ -49,7 +51,7 @@ func (s *soak) demoteOwners() {
 	owners[0], owners[at] = owners[at], owners[0]
 	for _, m := range owners[soakMinOwners:] {
 		s.notef("%s is demoted by hand", m.Email)
-		s.setRoleByHand(m.ID, "reader")
+		s.byHand(func() { s.sim.SetRole(m.ID, "reader") })
 	}
 	s.notef("%s is demoted by their manifest", owners[0].Email)
 	s.editManifest(owners[0], func(spec *v1alpha1.OrgUserSpec) { spec.Role = v1alpha1.UserRoleReader })
@@ -65,7 +67,7 @@ func (s *soak) renameLeaver() {
 	}
 	s.editManifest(member, func(spec *v1alpha1.OrgUserSpec) { spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete })
 	s.notef("%s gets another address", member.Email)
-	s.sim.SetEmail(member.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story)))
+	s.byHand(func() { s.sim.SetEmail(member.ID, fmt.Sprintf("renamed-%d@example.com", len(s.story))) })
 	s.deleteOrgUser(s.manifestOf(member).Name)
 }
 
@@ -95,7 +97,12 @@ func (s *soak) loseAnswer() {
 
 func (s *soak) editManifest(member openaitest.Member, change func(*v1alpha1.OrgUserSpec)) {
 	GinkgoHelper()
-	edit(s.world, s.manifestOf(member), func(user *v1alpha1.OrgUser) { change(&user.Spec) })
+	user := s.manifestOf(member)
+	Expect(admin.Get(s.ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+	change(&user.Spec)
+	s.declare(member.Email, user.Spec, func() {
+		edit(s.world, s.manifestOf(member), func(user *v1alpha1.OrgUser) { change(&user.Spec) })
+	})
 }
 
 func (s *soak) anyDeclaredMember() (member openaitest.Member, ok bool) {

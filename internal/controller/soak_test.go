@@ -25,7 +25,7 @@ var (
 
 // soakSeeds are the seeds of every run, and as many more as make soak asks for.
 func soakSeeds() []uint64 {
-	seeds := []uint64{1, 2, 3, 4, laggingSeed, narrowSeed}
+	seeds := []uint64{1, 2, 3, 4, crowdedSeed, laggingSeed, narrowSeed}
 	from := *soakFrom
 	if from == 0 {
 		from = rand.Uint64N(1 << 32)
@@ -37,6 +37,9 @@ func soakSeeds() []uint64 {
 }
 
 const (
+	// crowdedSeed is a history with a second Organization object for half of the people, a binding of more than a hundred,
+	// and another organization that does not answer.
+	crowdedSeed = 5
 	// laggingSeed is a history in which the manager is told late of every change, and narrowSeed one with a small budget, a
 	// slow API, and an endpoint that takes few requests.
 	laggingSeed = 7
@@ -62,8 +65,10 @@ type soak struct {
 	tidies      bool
 	maxRemovals int
 	mode        v1alpha1.Mode
-	key         int
-	story       []string
+	// crowded: see crowdedSeed.
+	crowded bool
+	key     int
+	story   []string
 }
 
 var _ = Describe("Whatever happens", func() {
@@ -122,6 +127,9 @@ func newSoak(ctx context.Context, seed uint64, mode v1alpha1.Mode) *soak {
 	for _, role := range []string{"viewer", "editor"} {
 		s.sim.AddRole(openaitest.Role{Name: role})
 	}
+	if seed%soakVariants == crowdedSeed {
+		s.crowd()
+	}
 	// What happened is told with a failure.
 	DeferCleanup(func() {
 		if CurrentSpecReport().Failed() {
@@ -154,6 +162,9 @@ func (s *soak) live() {
 			continue
 		}
 		s.breathe()
+		if s.crowded {
+			s.bindCrowd()
+		}
 		if len(scenes) > 0 {
 			s.play(scenes[0])
 			scenes = scenes[1:]

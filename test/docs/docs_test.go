@@ -152,7 +152,7 @@ func (r *reader) start(ctx context.Context, commands string) {
 
 // run runs commands as a shell that stops at the first that fails.
 func run(ctx context.Context, folder string, environment []string, commands string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	if err := shell(ctx, folder, environment, commands).Run(); err != nil {
 		return fmt.Errorf("%s: %s", strings.TrimSpace(commands), err) //nolint:errorlint // Gomega would print the whole process state

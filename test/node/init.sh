@@ -6,6 +6,7 @@ set -eu
 
 # The machine's disk is read-only, but for STATE.
 mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs /run # first: mount makes /run/mount for itself
 mount --bind "$STATE" "$STATE"
 mount -o remount,bind,ro /
 mount -t proc -o nosuid,nodev,noexec proc /proc
@@ -18,7 +19,6 @@ for hierarchy in $hierarchies; do
   mkdir "/sys/fs/cgroup/$hierarchy"
   mount -t cgroup -o "$options" cgroup "/sys/fs/cgroup/$hierarchy" # rooted at the node's sub-tree
 done
-mount -t tmpfs -o mode=755 tmpfs /run
 mount --bind "$STATE/varlib" /var/lib
 mount --bind "$STATE/varlog" /var/log
 mkdir -p /var/lib/kubelet
