@@ -6,7 +6,7 @@ set -eu
 
 # The machine's disk is read-only, but for STATE.
 mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs /run # first: mount makes /run/mount for itself
+mount -n -t tmpfs -o mode=755 tmpfs /run # first, and -n: else mount makes /run/mount for itself on the machine
 mount --bind "$STATE" "$STATE"
 mount -o remount,bind,ro /
 mount -t proc -o nosuid,nodev,noexec proc /proc
