@@ -50,6 +50,8 @@ type world struct {
 	requests   int
 	// watchLag is how much later the manager is told of changes.
 	watchLag time.Duration
+	// requestTimeout bounds a request.
+	requestTimeout time.Duration
 }
 
 // newWorld makes a namespace and an organization with the given people, and starts a manager.
@@ -79,7 +81,7 @@ func (w *world) begin(rules func(*v1alpha1.OrganizationSpec)) {
 // emptyWorld makes a namespace and an organization, but no objects and no manager.
 func emptyWorld(ctx context.Context, people ...openaitest.User) *world {
 	GinkgoHelper()
-	w := &world{ctx: context.WithoutCancel(ctx), sim: openaitest.NewServer(), writes: &writeCounter{}, stop: func() {}, kill: func() {}}
+	w := &world{ctx: context.WithoutCancel(ctx), sim: openaitest.NewServer(), writes: &writeCounter{}, stop: func() {}, kill: func() {}, requestTimeout: requestTimeout}
 	DeferCleanup(w.sim.Close)
 	DeferCleanup(func() { w.stop() })
 	for _, person := range people {
@@ -119,7 +121,7 @@ func (w *world) startManager() {
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.metrics = prometheus.NewRegistry()
 	Expect(controller.SetupWithManager(ctx, mgr, controller.Options{
-		Workers: 20, Metrics: w.metrics, RequestTimeout: requestTimeout, Linger: -1,
+		Workers: 20, Metrics: w.metrics, RequestTimeout: w.requestTimeout, Linger: -1,
 	})).To(Succeed())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
