@@ -167,6 +167,10 @@ var _ = Describe("Undeclared users", func() {
 		w.resync()
 		Eventually(w.people).Should(HaveLen(2))
 		w.expectEvent(w.organization(), "Rejected", "403")
+		for range 3 { // it is tried again each time that a person asks, and refused again
+			w.expectSays(w.organization(), "Rejected", "to remove ")
+			w.resync()
+		}
 		w.expectSays(w.organization(), "Rejected", "to remove ")
 	})
 
