@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -30,11 +31,10 @@ type OrganizationReconciler struct {
 	allowInsecureBaseURL bool
 
 	mu sync.Mutex
-	// counted is when an object's counts were written last; held is how many undeclared removals its guard holds.
+	// counted is when an object's counts were written last.
 	counted map[types.NamespacedName]time.Time
-	held    map[types.NamespacedName]int
-	// blocked says of which objects nothing that is undeclared is taken.
-	blocked map[types.NamespacedName]bool
+	// against is what stands against taking what no object declares, for the metrics.
+	against map[types.NamespacedName]statemetrics.Undeclared
 	// read is when an object's Secret was read last.
 	read map[types.NamespacedName]secretRead
 }
@@ -94,8 +94,7 @@ func (r *OrganizationReconciler) forget(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.counted, name)
-	delete(r.held, name)
-	delete(r.blocked, name)
+	delete(r.against, name)
 	delete(r.read, name)
 }
 
@@ -232,7 +231,7 @@ func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 // SetupWithManager has the reconciler look at an Organization when its manifest changes, when a whole reading is asked
 // for or ended, and when anything changes of a leaver.
 func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	r.counted, r.held, r.blocked = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]int{}, map[types.NamespacedName]bool{}
+	r.counted, r.against = map[types.NamespacedName]time.Time{}, map[types.NamespacedName]statemetrics.Undeclared{}
 	r.read = map[types.NamespacedName]secretRead{}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").

@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -62,24 +63,16 @@ func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 		seen.verdict = verdict.Worst(seen.verdict, verdict.Undeclared(due.Wait, due.Step, org))
 	}
 	r.mu.Lock()
-	r.held[name] = held
-	r.blocked[name] = seen.blocked != ""
+	r.against[name] = statemetrics.Undeclared{Held: held, Blocked: seen.blocked != ""}
 	r.mu.Unlock()
 	return seen, nil
 }
 
-// heldUndeclared is how many removals of undeclared users the guard of an object holds.
-func (r *OrganizationReconciler) heldUndeclared(name types.NamespacedName) int {
+// undeclaredOf is what was found last to stand against taking what no object declares.
+func (r *OrganizationReconciler) undeclaredOf(name types.NamespacedName) statemetrics.Undeclared {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.held[name]
-}
-
-// undeclaredBlocked says whether nothing that is undeclared is taken for an object.
-func (r *OrganizationReconciler) undeclaredBlocked(name types.NamespacedName) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.blocked[name]
+	return r.against[name]
 }
 
 // countsGather is how long counts gather between two writes.

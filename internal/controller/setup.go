@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 )
 
 // Options are the settings that all controllers share.
@@ -50,7 +51,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}
 	org := &OrganizationReconciler{shared: shared, api: api, looks: looks, allowInsecureBaseURL: options.AllowInsecureBaseURL}
 	if options.Metrics != nil {
-		options.Metrics.MustRegister(newStateMetrics(mgr, organizations, org))
+		options.Metrics.MustRegister(&statemetrics.Metrics{
+			Cache: mgr.GetCache(), Organizations: organizations, Undeclared: org.undeclaredOf, Elected: mgr.Elected(),
+		})
 	}
 	if err := org.SetupWithManager(mgr, options.Workers); err != nil {
 		return err
