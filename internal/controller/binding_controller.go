@@ -43,7 +43,7 @@ type seenBinding struct {
 
 // Reconcile says of the binding what the plan says of its subjects.
 func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	r.edge.bindings.begun(request.NamespacedName)
+	r.edge.Bindings.Begun(request.NamespacedName)
 	binding := &v1alpha1.OrgUserRoleBinding{}
 	if err := r.Get(ctx, request.NamespacedName, binding); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -68,7 +68,7 @@ func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ct
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(binding)
+	r.edge.TellMade(binding)
 	r.announce(binding, before.Status.Conditions, v)
 	return ctrl.Result{}, nil
 }
@@ -218,7 +218,7 @@ func (r *OrgUserRoleBindingReconciler) SetupWithManager(mgr ctrl.Manager, worker
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguserrolebinding").
 		Watches(&v1alpha1.OrgUserRoleBinding{}, r.bindingWakes()).
-		WatchesRawSource(filledBy(r.edge.bindings)).
+		WatchesRawSource(r.edge.Bindings.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUserRoleBinding")}).
 		Complete(r)
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -104,29 +103,4 @@ func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, 
 		return nil
 	}
 	return client.IgnoreNotFound(r.Status().Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
-}
-
-// tell sends one event for the users who got the role and one for those who lost it.
-func (r *OrgUserRoleBindingReconciler) tell(binding *v1alpha1.OrgUserRoleBinding) {
-	made := r.edge.takeMade(binding.UID)
-	for _, verb := range []plan.Verb{plan.Assign, plan.Unassign} {
-		var users []string
-		role, drift := "", true
-		for _, m := range made {
-			if m.step.Verb == verb {
-				users = append(users, m.step.Who)
-				role, drift = m.step.Role.Name, drift && m.drift
-			}
-		}
-		if len(users) == 0 {
-			continue
-		}
-		reason, words := v1alpha1.EventAssigned, "assigned role %s to %s"
-		if verb == plan.Unassign {
-			reason, words = v1alpha1.EventUnassigned, "unassigned role %s from %s"
-		} else if drift {
-			reason = v1alpha1.EventDriftCorrected
-		}
-		r.events.Eventf(binding, nil, "Normal", reason, string(verb), words, role, verdict.FirstOf(users, 10, ", "))
-	}
 }

@@ -87,7 +87,7 @@ func whoLeft(line v1alpha1.Leaver) string {
 func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
-		if !r.edge.wasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
+		if !r.edge.WasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
 			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", whoLeft(line), line.UserID, line.OrgUser)
 		}
 		return end, nil

@@ -45,7 +45,7 @@ type OrganizationReconciler struct {
 
 // Reconcile reads the Secret, and writes down what is known of the organization.
 func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	r.edge.orgs.begun(request.NamespacedName)
+	r.edge.Organizations.Begun(request.NamespacedName)
 	org := &v1alpha1.Organization{}
 	if err := r.Get(ctx, request.NamespacedName, org); apierrors.IsNotFound(err) || err == nil && !org.DeletionTimestamp.IsZero() {
 		r.forget(request.NamespacedName)
@@ -236,7 +236,7 @@ func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").
 		Watches(&v1alpha1.Organization{}, r.organizationWakes()).
-		WatchesRawSource(filledBy(r.edge.orgs)).
+		WatchesRawSource(r.edge.Organizations.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "Organization")}).
 		Complete(r)
 }

@@ -190,13 +190,6 @@ func correctWindow(org *v1alpha1.Organization, now time.Time) {
 	}
 }
 
-func patchOrganization(ctx context.Context, writer client.SubResourceWriter, before, after *v1alpha1.Organization) (bool, error) {
-	if equality.Semantic.DeepEqual(before.Status, after.Status) {
-		return false, nil
-	}
-	return true, writer.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-}
-
 // announceOrganization tells of turns, also of the first reading, so that a healthy organization's events are not empty.
 func (r *OrganizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
 	if users := org.Status.Users; v.State == verdict.Ready && users != nil {

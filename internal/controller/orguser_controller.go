@@ -43,7 +43,7 @@ type seenUser struct {
 
 // Reconcile says of the OrgUser what the plan says of it.
 func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	r.edge.orgUsers.begun(request.NamespacedName)
+	r.edge.OrgUsers.Begun(request.NamespacedName)
 	user := &v1alpha1.OrgUser{}
 	if err := r.Get(ctx, request.NamespacedName, user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -142,7 +142,7 @@ func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguser").
 		Watches(&v1alpha1.OrgUser{}, r.orgUserWakes()).
-		WatchesRawSource(filledBy(r.edge.orgUsers)).
+		WatchesRawSource(r.edge.OrgUsers.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
 		Complete(r)
 }

@@ -57,23 +57,6 @@ func (r *OrgUserReconciler) patchStatus(ctx context.Context, before, after *v1al
 	return err
 }
 
-// reasonOf is the reason of an object's condition Ready.
-func reasonOf(object client.Object) string {
-	var conditions []metav1.Condition
-	switch o := object.(type) {
-	case *v1alpha1.OrgUser:
-		conditions = o.Status.Conditions
-	case *v1alpha1.OrgUserRoleBinding:
-		conditions = o.Status.Conditions
-	case *v1alpha1.Organization:
-		conditions = o.Status.Conditions
-	}
-	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Reason
-	}
-	return ""
-}
-
 // announceHeld tells once that the guard holds something, with the numbers, which change and so are in no condition.
 func announceHeld(recorder events.EventRecorder, object client.Object, before []metav1.Condition, v verdict.Verdict, f plan.Fact, org *v1alpha1.Organization) {
 	if v.State == verdict.Keep || v.Reason != v1alpha1.ReasonHeld || f.Kind != plan.Guarded {

@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
@@ -36,18 +39,18 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}
 	cache := declared.NewCache(mgr.GetCache(), time.Now)
 	recorder := brief{mgr.GetEventRecorder("rollcall")}
-	edge := newEdge(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
+	kubernetes := edge.New(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
 	looks := organization.NewMetrics(options.Metrics)
 	api := openai.NewMetrics(options.Metrics)
 	organizations := organization.New(organization.Options{
-		Cache: cache, Live: mgr.GetAPIReader(), Edge: edge, Metrics: api, Looks: looks,
+		Cache: cache, Live: mgr.GetAPIReader(), Edge: kubernetes, Metrics: api, Looks: looks,
 		Log: mgr.GetLogger(), Now: time.Now, RequestTimeout: options.RequestTimeout, Linger: options.Linger,
 	})
 	if err := mgr.Add(organizations); err != nil {
 		return err
 	}
 	shared := shared{
-		Client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: cache, edge: edge, organizations: organizations, events: recorder,
+		Client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: cache, edge: kubernetes, organizations: organizations, events: recorder,
 	}
 	org := &OrganizationReconciler{shared: shared, api: api, looks: looks, allowInsecureBaseURL: options.AllowInsecureBaseURL}
 	if options.Metrics != nil {
@@ -62,4 +65,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		return err
 	}
 	return (&OrgUserRoleBindingReconciler{shared: shared, written: map[string]written{}}).SetupWithManager(mgr, options.Workers)
+}
+
+// backoff spaces the tries after an error: 0.5 s, doubling up to 2 min.
+func backoff() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](500*time.Millisecond, 2*time.Minute)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -22,7 +23,7 @@ type shared struct {
 	// live reads past the cache.
 	live          client.Reader
 	cache         *declared.Cache
-	edge          *edge
+	edge          *edge.Edge
 	organizations *organization.Organizations
 	events        events.EventRecorder
 }
@@ -90,13 +91,4 @@ type brief struct{ events.EventRecorder }
 
 func (b brief) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
 	b.EventRecorder.Eventf(regarding, related, eventtype, reason, action, "%s", verdict.Cut(fmt.Sprintf(note, args...), maxNote))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -4,52 +4,44 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/source"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
 // Who is woken by what. Handlers run after the cache has what they tell of.
 
-// filledBy is the source of a queue that the edge fills.
-func filledBy(f *fair) source.Source {
-	return source.Func(func(_ context.Context, q queue) error {
-		f.use(q)
-		return nil
-	})
-}
-
-// countDelay gathers changes that come together into one count.
-const countDelay = 3 * time.Second
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // orgUserWakes has an OrgUser looked at when its manifest changes, and whoever it names taken up.
 func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
-			r.edge.orgUsers.add(named(e.Object), e.IsInInitialList, 0)
+			r.edge.OrgUsers.Add(named(e.Object), e.IsInInitialList, 0)
 			if e.IsInInitialList {
 				return // an organization that becomes known takes up everybody
 			}
 			r.wakeNamed(e.Object)
 			r.wakeNaming(ctx, e.Object)
-			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
+			r.edge.Recount(declared.OrganizationOf(e.Object))
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
 			manifest := manifestChanged(e.ObjectOld, e.ObjectNew)
 			if manifest {
-				r.edge.orgUsers.add(named(e.ObjectNew), false, 0)
+				r.edge.OrgUsers.Add(named(e.ObjectNew), false, 0)
 			}
 			if manifest || writtenDown(e.ObjectOld) != writtenDown(e.ObjectNew) {
 				r.wakeNamed(e.ObjectOld, e.ObjectNew)
@@ -61,7 +53,7 @@ func (r *OrgUserReconciler) orgUserWakes() handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
 			r.wakeNamed(e.Object)
 			r.wakeNaming(ctx, e.Object)
-			r.edge.WakeOrganization(declared.OrganizationOf(e.Object), countDelay)
+			r.edge.Recount(declared.OrganizationOf(e.Object))
 		},
 	}
 }
@@ -122,7 +114,7 @@ func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
-			r.edge.bindings.add(named(e.Object), e.IsInInitialList, 0)
+			r.edge.Bindings.Add(named(e.Object), e.IsInInitialList, 0)
 			if binding, ok := e.Object.(*v1alpha1.OrgUserRoleBinding); ok && !e.IsInInitialList {
 				wake(binding, r.everybody(ctx, binding))
 			}
@@ -135,7 +127,7 @@ func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
 			}
 			manifest := manifestChanged(before, after)
 			if manifest {
-				r.edge.bindings.add(named(after), false, 0)
+				r.edge.Bindings.Add(named(after), false, 0)
 			}
 			all := writtenDown(before) != writtenDown(after) || declared.Paused(before) != declared.Paused(after) ||
 				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() || before.Status.RoleID != after.Status.RoleID
@@ -292,7 +284,7 @@ func (r *OrganizationReconciler) changed(ctx context.Context, before, after *v1a
 		r.edge.WakeObjects(named(after))
 	}
 	if keys := differingLeavers(before, after); len(keys) > 0 {
-		r.edge.WakeOrganization(named(after), gathering)
+		r.edge.WakeOrganization(named(after), edge.Gathering)
 		if o != nil {
 			o.Wake(organization.Edited, true, keys...)
 		}
@@ -332,10 +324,10 @@ func (r *OrganizationReconciler) retain(ctx context.Context, org *v1alpha1.Organ
 		log.FromContext(ctx).Error(err, "an event about leavers who stay may be lost", "organization", named(org).String())
 	}
 	for _, line := range org.Status.Leaving {
-		farewell{
-			reason:  v1alpha1.EventRetained,
-			message: fmt.Sprintf("%s (%s) stays in the organization: Organization %s is gone or being deleted", whoLeft(line), line.UserID, org.Name),
-			action:  "Leave " + line.UserID, namespaceGoing: down.Namespace,
-		}.tell(ctx, r.events, org, "Organization")
+		r.edge.Tell(ctx, org, "Organization", edge.Farewell{
+			Reason:  v1alpha1.EventRetained,
+			Message: fmt.Sprintf("%s (%s) stays in the organization: Organization %s is gone or being deleted", whoLeft(line), line.UserID, org.Name),
+			Action:  "Leave " + line.UserID, NamespaceGoing: down.Namespace,
+		})
 	}
 }
