@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -22,11 +23,14 @@ type OrgUserRoleBindingReconciler struct {
 	shared
 
 	mu sync.Mutex
-	// written is when a binding's status was written last, by its UID.
-	written map[string]written
+	// written is when a binding's status was written last.
+	written map[types.NamespacedName]written
 }
 
-type written struct{ lines, any time.Time }
+type written struct {
+	uid        types.UID
+	lines, any time.Time
+}
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings/status,verbs=patch
@@ -45,8 +49,11 @@ type seenBinding struct {
 func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	r.edge.Bindings.Begun(request.NamespacedName)
 	binding := &v1alpha1.OrgUserRoleBinding{}
-	if err := r.Get(ctx, request.NamespacedName, binding); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	if err := r.Get(ctx, request.NamespacedName, binding); apierrors.IsNotFound(err) {
+		r.forgetWritten(request.NamespacedName)
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, err
 	}
 	if !binding.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, binding)
@@ -217,7 +224,7 @@ func (q *questions) ask(ctx context.Context, s *verdict.Subject, userID string) 
 func (r *OrgUserRoleBindingReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguserrolebinding").
-		Watches(&v1alpha1.OrgUserRoleBinding{}, r.bindingWakes()).
+		Watches(&v1alpha1.OrgUserRoleBinding{}, r.wakes.Binding()).
 		WatchesRawSource(r.edge.Bindings.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUserRoleBinding")}).
 		Complete(r)

@@ -31,7 +31,6 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.forgetWritten(string(binding.UID))
 		r.edge.Tell(ctx, binding, "OrgUserRoleBinding", end)
 		return ctrl.Result{}, nil
 	}

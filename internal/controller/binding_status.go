@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -48,7 +49,11 @@ const (
 func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, now, uid := r.written[string(after.UID)], time.Now(), string(after.UID)
+	name, now := client.ObjectKeyFromObject(after), time.Now()
+	last := r.written[name]
+	if last.uid != after.UID {
+		last = written{uid: after.UID}
+	}
 	wait := time.Duration(0)
 	switch {
 	case equality.Semantic.DeepEqual(before.Status, after.Status):
@@ -66,14 +71,14 @@ func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUs
 	if linesToWrite(before, after) {
 		last.lines = now
 	}
-	r.written[uid] = last
+	r.written[name] = last
 	return 0
 }
 
-func (r *OrgUserRoleBindingReconciler) forgetWritten(uid string) {
+func (r *OrgUserRoleBindingReconciler) forgetWritten(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.written, uid)
+	delete(r.written, name)
 }
 
 // turns says whether the condition Ready turns, or speaks of another generation.

@@ -63,7 +63,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 				step = due.Step
 			}
 		}
-		v, held := verdict.Leaver(said.Fact, whoLeft(line), org, step)
+		v, held := verdict.Leaver(said.Fact, declared.WhoLeft(line), org, step)
 		if v.State != verdict.Ready {
 			seen.verdicts = append(seen.verdicts, v)
 		}
@@ -75,20 +75,13 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 	return seen, ended, nil
 }
 
-func whoLeft(line v1alpha1.Leaver) string {
-	if line.Email != "" {
-		return line.Email
-	}
-	return line.UserID
-}
-
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
 func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
 		if !r.edge.WasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
-			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", whoLeft(line), line.UserID, line.OrgUser)
+			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", declared.WhoLeft(line), line.UserID, line.OrgUser)
 		}
 		return end, nil
 	}
@@ -101,7 +94,7 @@ func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organiza
 		return nil, nil //nolint:nilnil // they leave after all
 	}
 	return &endedLeaver{line: line, reason: v1alpha1.EventDeclaredAgain,
-		note: fmt.Sprintf("%s (%s) stays: OrgUser %s declares them", whoLeft(line), line.UserID, said.Fact.Object)}, nil
+		note: fmt.Sprintf("%s (%s) stays: OrgUser %s declares them", declared.WhoLeft(line), line.UserID, said.Fact.Object)}, nil
 }
 
 // set writes the leavers down: without those who are none any more, and with what stands against the others.
@@ -120,5 +113,5 @@ func (seen leaversSeen) set(org *v1alpha1.Organization, ended []endedLeaver) {
 	if len(status.Leaving) == 0 {
 		status.Leaving = nil
 	}
-	status.LeavingUsers = new(int32(len(status.Leaving))) //nolint:gosec // at most maxLeavers
+	status.LeavingUsers = new(int32(len(status.Leaving))) //nolint:gosec // at most MaxLeavers
 }

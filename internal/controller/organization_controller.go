@@ -235,7 +235,7 @@ func (r *OrganizationReconciler) SetupWithManager(mgr ctrl.Manager, workers int)
 	r.read = map[types.NamespacedName]secretRead{}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("organization").
-		Watches(&v1alpha1.Organization{}, r.organizationWakes()).
+		Watches(&v1alpha1.Organization{}, r.wakes.Organization()).
 		WatchesRawSource(r.edge.Organizations.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "Organization")}).
 		Complete(r)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -141,11 +140,8 @@ func who(user *v1alpha1.OrgUser) string {
 func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("orguser").
-		Watches(&v1alpha1.OrgUser{}, r.orgUserWakes()).
+		Watches(&v1alpha1.OrgUser{}, r.wakes.OrgUser()).
 		WatchesRawSource(r.edge.OrgUsers.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
 		Complete(r)
 }
-
-// named is the key of an object.
-func named(object client.Object) types.NamespacedName { return client.ObjectKeyFromObject(object) }

@@ -154,9 +154,6 @@ func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user 
 	return nil, nil //nolint:nilnil // nobody, which is no error
 }
 
-// maxLeavers is how many people an Organization remembers as leavers.
-const maxLeavers = 1000
-
 var errTooManyLeavers = errors.New("status.leaving is full")
 
 // remember writes the person down as a leaver, behind whom the object may go.
@@ -169,16 +166,16 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 		if slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID }) {
 			return nil
 		}
-		if len(org.Status.Leaving) >= maxLeavers {
+		if len(org.Status.Leaving) >= declared.MaxLeavers {
 			return errTooManyLeavers
 		}
 		line.Due = metav1.NewTime(declared.DueAt(org, &line))
 		org.Status.Leaving = append(org.Status.Leaving, line)
-		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most MaxLeavers
 		return nil
 	})
 	if errors.Is(err, errTooManyLeavers) {
-		return edge.Farewell{}, verdict.TooManyLeavers(who(user), maxLeavers), nil
+		return edge.Farewell{}, verdict.TooManyLeavers(who(user), declared.MaxLeavers), nil
 	}
 	if err != nil {
 		return edge.Farewell{}, verdict.Verdict{}, err
@@ -222,7 +219,7 @@ func (r *OrgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.Org
 	}
 	return r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
 		org.Status.Leaving = slices.DeleteFunc(org.Status.Leaving, mine)
-		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most MaxLeavers
 		return nil
 	})
 }

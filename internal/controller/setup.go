@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -15,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
+	"github.com/rollcall-dev/rollcall/internal/wake"
 )
 
 // Options are the settings that all controllers share.
@@ -51,6 +53,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}
 	shared := shared{
 		Client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: cache, edge: kubernetes, organizations: organizations, events: recorder,
+		wakes: &wake.Handlers{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: cache, Edge: kubernetes, Organizations: organizations,
+		},
 	}
 	org := &OrganizationReconciler{shared: shared, api: api, looks: looks, allowInsecureBaseURL: options.AllowInsecureBaseURL}
 	if options.Metrics != nil {
@@ -64,7 +69,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err := (&OrgUserReconciler{shared: shared}).SetupWithManager(mgr, options.Workers); err != nil {
 		return err
 	}
-	return (&OrgUserRoleBindingReconciler{shared: shared, written: map[string]written{}}).SetupWithManager(mgr, options.Workers)
+	return (&OrgUserRoleBindingReconciler{shared: shared, written: map[types.NamespacedName]written{}}).SetupWithManager(mgr, options.Workers)
 }
 
 // backoff spaces the tries after an error: 0.5 s, doubling up to 2 min.

@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
+	"github.com/rollcall-dev/rollcall/internal/wake"
 )
 
 // shared is what the reconcilers have in common.
@@ -24,6 +25,7 @@ type shared struct {
 	live          client.Reader
 	cache         *declared.Cache
 	edge          *edge.Edge
+	wakes         *wake.Handlers
 	organizations *organization.Organizations
 	events        events.EventRecorder
 }
