@@ -3,9 +3,7 @@ package wake
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -82,19 +80,20 @@ func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organiza
 
 // differingLeavers are the keys of those who became leavers, or are none any more.
 func differingLeavers(before, after *v1alpha1.Organization) []plan.Key {
-	if equality.Semantic.DeepEqual(before.Status.Leaving, after.Status.Leaving) {
-		return nil
+	type leaver struct {
+		userID string
+		since  int64
 	}
-	ids := func(org *v1alpha1.Organization) []string {
-		var all []string
+	leavers := func(org *v1alpha1.Organization) []leaver {
+		var all []leaver
 		for _, line := range org.Status.Leaving {
-			all = append(all, line.UserID+" "+line.Since.String())
+			all = append(all, leaver{line.UserID, line.Since.Unix()})
 		}
 		return all
 	}
 	var keys []plan.Key
-	for _, id := range symmetric(ids(before), ids(after)) {
-		keys = append(keys, plan.IDKey(id[:slices.Index([]byte(id), ' ')]))
+	for _, l := range symmetric(leavers(before), leavers(after)) {
+		keys = append(keys, plan.IDKey(l.userID))
 	}
 	return keys
 }

@@ -3,7 +3,6 @@
 package wake
 
 import (
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -40,13 +39,18 @@ func manifestChanged(before, after client.Object) bool {
 		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero()
 }
 
-// writtenDown is what an object has written down of whom it means: the user, and that it is kept until they are let go.
-func writtenDown(object client.Object) string {
-	id := ""
+// written is what an object has written down of whom it means: the user, and that it is kept until they are let go.
+type written struct {
+	userID string
+	kept   bool
+}
+
+func writtenDown(object client.Object) written {
+	w := written{kept: controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)}
 	if user, ok := object.(*v1alpha1.OrgUser); ok {
-		id = user.Status.UserID
+		w.userID = user.Status.UserID
 	}
-	return fmt.Sprint(id, controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer))
+	return w
 }
 
 // symmetric are the items that only one of the two has.
