@@ -15,7 +15,6 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -25,8 +24,6 @@ import (
 // known. It changes nothing in an organization.
 type OrganizationReconciler struct {
 	shared
-	api   *openai.Metrics
-	looks *organization.Metrics
 	// allowInsecureBaseURL permits http to hosts other than loopback.
 	allowInsecureBaseURL bool
 
@@ -89,8 +86,6 @@ func soonest(a, b time.Duration) time.Duration {
 
 func (r *OrganizationReconciler) forget(name types.NamespacedName) {
 	r.organizations.Forget(name)
-	r.api.DeleteOrganization(name.String())
-	r.looks.DeleteOrganization(name.String())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.counted, name)
@@ -164,24 +159,17 @@ func requestOf(org *v1alpha1.Organization) string {
 
 // keyVerdict says how far the key of an Organization is.
 func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
+	trouble := organization.TroubleOf(view.Err)
 	switch view.State {
 	case organization.KeyRefused:
-		return verdict.SecretPoll, verdict.KeyRefused(org, describeAPI(view.Err))
+		return verdict.SecretPoll, verdict.KeyRefused(org, trouble.Words)
 	case organization.OtherOrganization:
 		return verdict.SecretPoll, verdict.OtherOrganization(org, view.Pair.Address, view.Pair.ID)
 	case organization.Failed:
-		if openai.IsRejected(view.Err) || openai.IsUnauthorized(view.Err) {
-			return 0, verdict.ReadingRejected(org, describeAPI(view.Err))
-		}
-		return 0, verdict.Retrying(describeAPI(view.Err))
+		return 0, unreadable(org, trouble)
 	case organization.Proven:
-		if err := view.ReadErr; err != nil {
-			if openai.IsRejected(err) || openai.IsUnauthorized(err) {
-				return 0, verdict.ReadingRejected(org, describeAPI(err))
-			}
-			if !openai.IsRateLimited(err) {
-				return 0, verdict.Retrying(describeAPI(err))
-			}
+		if reading := organization.TroubleOf(view.ReadErr); view.ReadErr != nil && !reading.Busy {
+			return 0, unreadable(org, reading)
 		}
 		if view.Slow {
 			return 0, verdict.WasReadSlowly(len(view.Learnt) > 0 || view.Paused > 0)
@@ -191,14 +179,12 @@ func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view org
 	return 0, verdict.AsItWas()
 }
 
-func describeAPI(err error) string {
-	if err == nil {
-		return "no answer"
+// unreadable says whether a person has to see to it that the organization can be read.
+func unreadable(org *v1alpha1.Organization, trouble organization.Trouble) verdict.Verdict {
+	if trouble.Refused {
+		return verdict.ReadingRejected(org, trouble.Words)
 	}
-	if apiError, ok := openai.AsError(err); ok {
-		return apiError.StableMessage()
-	}
-	return err.Error()
+	return verdict.Retrying(trouble.Words)
 }
 
 // baseURLKey is the key of the Secret that replaces the API's address. It lives in the Secret because whoever can redirect

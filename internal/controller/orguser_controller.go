@@ -10,7 +10,6 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -30,8 +29,8 @@ type OrgUserReconciler struct {
 
 // seenUser is what is known of whom an OrgUser declares.
 type seenUser struct {
-	// user is the member, with an ID if there is one.
-	user openai.User
+	// member is the member as the status shows them, with an ID if there is one.
+	member v1alpha1.OrgUserStatus
 	// acts: the object acts for the member, and is to write down that it does.
 	acts, takesOver bool
 	fact            plan.Fact
@@ -93,7 +92,7 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 	if err != nil {
 		return org, seen, v, err
 	}
-	seen.user, _ = o.Roster().Get(standing.User.ID)
+	seen.member = memberOf(o.Roster(), standing.User.ID)
 	seen.fact = d.Claims[string(user.UID)].Fact
 	for _, due := range d.Steps {
 		for _, uid := range due.For {
@@ -119,7 +118,7 @@ const patience = 10 * time.Second
 
 // pending says of an object whose change waits for its turn that it does, once it has waited long.
 func (r *OrgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
-	since, waits := o.WaitsSince(plan.IDKey(seen.user.ID))
+	since, waits := o.WaitsSince(plan.IDKey(seen.member.UserID))
 	if waits && time.Since(since) >= patience {
 		return verdict.AwaitsTurn()
 	}

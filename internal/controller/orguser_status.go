@@ -11,22 +11,17 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
 // setOrgUserStatus writes down the member as they are and what is said.
 func setOrgUserStatus(user *v1alpha1.OrgUser, seen seenUser, v verdict.Verdict) {
 	status := &user.Status
-	if seen.user.ID != "" && (v.State != verdict.Keep || seen.takesOver) {
-		// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
-		status.UserID, status.Name, status.Email = seen.user.ID, verdict.Cut(seen.user.Name, 1000), verdict.Cut(seen.user.Email, 300)
-		status.Role = verdict.Cut(seen.user.Role, 200)
-		status.DeveloperPersona, status.TechnicalLevel = verdict.Cut(seen.user.DeveloperPersona, 1000), verdict.Cut(seen.user.TechnicalLevel, 1000)
-		status.ScimManaged = seen.user.IsSCIMManaged
-		status.AddedAt = nil
-		if !seen.user.AddedAt.IsZero() {
-			status.AddedAt = &metav1.Time{Time: seen.user.AddedAt}
-		}
+	if seen.member.UserID != "" && (v.State != verdict.Keep || seen.takesOver) {
+		member := seen.member
+		member.ObservedGeneration, member.Plan, member.Conditions = status.ObservedGeneration, status.Plan, status.Conditions
+		*status = member
 	}
 	if v.State == verdict.Keep {
 		return
@@ -38,6 +33,21 @@ func setOrgUserStatus(user *v1alpha1.OrgUser, seen seenUser, v verdict.Verdict) 
 	}
 	status.ObservedGeneration = user.Generation
 	verdict.SetConditions(&status.Conditions, user.Generation, v)
+}
+
+// memberOf is a member as the status of an OrgUser shows them; nothing where there is none.
+func memberOf(known *roster.Roster, userID string) v1alpha1.OrgUserStatus {
+	user, _ := known.Get(userID)
+	// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
+	member := v1alpha1.OrgUserStatus{
+		UserID: user.ID, Name: verdict.Cut(user.Name, 1000), Email: verdict.Cut(user.Email, 300), Role: verdict.Cut(user.Role, 200),
+		DeveloperPersona: verdict.Cut(user.DeveloperPersona, 1000), TechnicalLevel: verdict.Cut(user.TechnicalLevel, 1000),
+		ScimManaged: user.IsSCIMManaged,
+	}
+	if !user.AddedAt.IsZero() {
+		member.AddedAt = &metav1.Time{Time: user.AddedAt}
+	}
+	return member
 }
 
 // left are the steps that Observe or the guard leaves undone.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/wake"
@@ -42,10 +41,8 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	cache := declared.NewCache(mgr.GetCache(), time.Now)
 	recorder := brief{mgr.GetEventRecorder("rollcall")}
 	kubernetes := edge.New(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
-	looks := organization.NewMetrics(options.Metrics)
-	api := openai.NewMetrics(options.Metrics)
 	organizations := organization.New(organization.Options{
-		Cache: cache, Live: mgr.GetAPIReader(), Edge: kubernetes, Metrics: api, Looks: looks,
+		Cache: cache, Live: mgr.GetAPIReader(), Edge: kubernetes, Registry: options.Metrics,
 		Log: mgr.GetLogger(), Now: time.Now, RequestTimeout: options.RequestTimeout, Linger: options.Linger,
 	})
 	if err := mgr.Add(organizations); err != nil {
@@ -57,7 +54,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: cache, Edge: kubernetes, Organizations: organizations,
 		},
 	}
-	org := &OrganizationReconciler{shared: shared, api: api, looks: looks, allowInsecureBaseURL: options.AllowInsecureBaseURL}
+	org := &OrganizationReconciler{shared: shared, allowInsecureBaseURL: options.AllowInsecureBaseURL}
 	if options.Metrics != nil {
 		options.Metrics.MustRegister(&statemetrics.Metrics{
 			Cache: mgr.GetCache(), Organizations: organizations, Undeclared: org.undeclaredOf, Elected: mgr.Elected(),
