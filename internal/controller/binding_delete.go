@@ -17,7 +17,7 @@ import (
 
 // finalize waits until the role is taken from those who have it from this binding, or says why they keep it, and lets the
 // object go.
-func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
+func (r *bindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
 	if waits, err := stillWaits(ctx, r.live, binding); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
@@ -52,7 +52,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 
 // leave decides whether the assignments go with the object. The farewell says how it ends; without one the verdict says
 // what it waits for.
-func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (edge.Farewell, seenBinding, verdict.Verdict, error) {
+func (r *bindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (edge.Farewell, seenBinding, verdict.Verdict, error) {
 	var seen seenBinding
 	var none verdict.Verdict
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {

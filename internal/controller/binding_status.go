@@ -46,7 +46,7 @@ const (
 
 // writesLater says how long the write of the status has time, 0 for none: it is made at once when Ready turns; lines that
 // are to be written down gather for a second, and all else longer.
-func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
+func (r *bindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	name, now := client.ObjectKeyFromObject(after), time.Now()
@@ -75,7 +75,7 @@ func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUs
 	return 0
 }
 
-func (r *OrgUserRoleBindingReconciler) forgetWritten(name types.NamespacedName) {
+func (r *bindingReconciler) forgetWritten(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.written, name)
@@ -100,7 +100,7 @@ func linesToWrite(before, after *v1alpha1.OrgUserRoleBinding) bool {
 	return slices.ContainsFunc(after.Status.Subjects, func(line v1alpha1.SubjectStatus) bool { return line.UserID != "" && !known[line.UserID] })
 }
 
-func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUserRoleBinding) error {
+func (r *bindingReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUserRoleBinding) error {
 	// The finalizer was patched on the way: only the status is to be compared and sent, and only if nobody changed the
 	// object since it was decided on.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()

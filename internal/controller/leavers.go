@@ -31,7 +31,7 @@ type endedLeaver struct {
 }
 
 // leavers says of each leaver what stands against their removal, and which of them are none any more.
-func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Organization) (leaversSeen, []endedLeaver, error) {
+func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Organization) (leaversSeen, []endedLeaver, error) {
 	seen := leaversSeen{held: map[string]string{}}
 	var ended []endedLeaver
 	o := r.organizations.Of(client.ObjectKeyFromObject(org))
@@ -77,7 +77,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
-func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
+func (r *organizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
 		if !r.edge.WasRemoved(client.ObjectKeyFromObject(org), line.UserID) {

@@ -31,7 +31,7 @@ type undeclaredSeen struct {
 }
 
 // undeclared says what the last whole reading found that no object declares, and what stands against taking it.
-func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.Organization) (undeclaredSeen, error) {
+func (r *organizationReconciler) undeclared(ctx context.Context, org *v1alpha1.Organization) (undeclaredSeen, error) {
 	var seen undeclaredSeen
 	name := client.ObjectKeyFromObject(org)
 	o := r.organizations.Usable(name)
@@ -69,7 +69,7 @@ func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 }
 
 // undeclaredOf is what was found last to stand against taking what no object declares.
-func (r *OrganizationReconciler) undeclaredOf(name types.NamespacedName) statemetrics.Undeclared {
+func (r *organizationReconciler) undeclaredOf(name types.NamespacedName) statemetrics.Undeclared {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.against[name]
@@ -80,7 +80,7 @@ const countsGather = 3 * time.Second
 
 // write writes down what is known, at most every few seconds where only counts differ. It says how long what is not
 // written yet has time.
-func (r *OrganizationReconciler) write(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, ended []endedLeaver, found undeclaredSeen) (time.Duration, error) {
+func (r *organizationReconciler) write(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, ended []endedLeaver, found undeclaredSeen) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(org)
 	now := time.Now()
 	after := org.DeepCopy()
@@ -132,7 +132,7 @@ func onlyCounts(before, after *v1alpha1.Organization) bool {
 }
 
 // setStatus writes down the organization as it is known now.
-func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, found undeclaredSeen) {
+func (r *organizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, found undeclaredSeen) {
 	status := &org.Status
 	if v.State != verdict.Keep {
 		status.ObservedGeneration = org.Generation
@@ -191,7 +191,7 @@ func correctWindow(org *v1alpha1.Organization, now time.Time) {
 }
 
 // announceOrganization tells of turns, also of the first reading, so that a healthy organization's events are not empty.
-func (r *OrganizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
+func (r *organizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
 	if users := org.Status.Users; v.State == verdict.Ready && users != nil {
 		v.Message = fmt.Sprintf("%s: %d users, %d of them owners", v.Message, users.Total, users.Owners)
 	}

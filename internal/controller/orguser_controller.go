@@ -6,7 +6,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
@@ -15,9 +14,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrgUserReconciler writes down for one OrgUser whom it stands for and what is said of it. It changes nothing in an
+// orgUserReconciler writes down for one OrgUser whom it stands for and what is said of it. It changes nothing in an
 // organization.
-type OrgUserReconciler struct {
+type orgUserReconciler struct {
 	shared
 }
 
@@ -40,7 +39,7 @@ type seenUser struct {
 }
 
 // Reconcile says of the OrgUser what the plan says of it.
-func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+func (r *orgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	r.edge.OrgUsers.Begun(request.NamespacedName)
 	user := &v1alpha1.OrgUser{}
 	if err := r.Get(ctx, request.NamespacedName, user); err != nil {
@@ -69,7 +68,7 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 }
 
 // observe finds whom the OrgUser stands for, and what is to be said of it.
-func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (*v1alpha1.Organization, seenUser, verdict.Verdict, error) {
+func (r *orgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (*v1alpha1.Organization, seenUser, verdict.Verdict, error) {
 	var seen seenUser
 	if declared.Paused(user) {
 		return nil, seen, verdict.Paused(), nil
@@ -117,7 +116,7 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 const patience = 10 * time.Second
 
 // pending says of an object whose change waits for its turn that it does, once it has waited long.
-func (r *OrgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
+func (r *orgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
 	since, waits := o.WaitsSince(plan.IDKey(seen.member.UserID))
 	if waits && time.Since(since) >= patience {
 		return verdict.AwaitsTurn()
@@ -132,15 +131,4 @@ func who(user *v1alpha1.OrgUser) string {
 		return user.Spec.Email
 	}
 	return user.Spec.UserID
-}
-
-// SetupWithManager has the reconciler look at an OrgUser when its manifest changes, and when anything changes of the
-// person.
-func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("orguser").
-		Watches(&v1alpha1.OrgUser{}, r.wakes.OrgUser()).
-		WatchesRawSource(r.edge.OrgUsers.Source()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
-		Complete(r)
 }

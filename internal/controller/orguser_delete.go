@@ -21,7 +21,7 @@ import (
 
 // finalize writes down that the person is to leave, or why they stay, and lets the object go: the same name can be
 // created again at once.
-func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
+func (r *orgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
 	if waits, err := stillWaits(ctx, r.live, user); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
@@ -52,7 +52,7 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 
 // leave decides whether the person is to leave with the object. The farewell says how it ends; without one the verdict
 // says what it waits for.
-func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (edge.Farewell, verdict.Verdict, error) {
+func (r *orgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (edge.Farewell, verdict.Verdict, error) {
 	var none verdict.Verdict
 	name := declared.OrganizationOf(user)
 	look := r.cache.NewLook(r.live)
@@ -102,7 +102,7 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 }
 
 // whoLeaves is the user whom the object stands for, "" for nobody.
-func (r *OrgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUser) (string, verdict.Verdict, error) {
+func (r *orgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUser) (string, verdict.Verdict, error) {
 	if user.Status.UserID != "" {
 		return user.Status.UserID, verdict.Verdict{}, nil
 	}
@@ -125,7 +125,7 @@ func (r *OrgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUse
 }
 
 // heir is another OrgUser, which acts or is to, of the same person: then nothing changes with this one.
-func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user *v1alpha1.OrgUser, userID string) (*v1alpha1.OrgUser, error) {
+func (r *orgUserReconciler) heir(ctx context.Context, look *declared.Look, user *v1alpha1.OrgUser, userID string) (*v1alpha1.OrgUser, error) {
 	keys := []plan.Key{plan.IDKey(userID)}
 	names := []client.ObjectKey{declared.OrganizationOf(user)}
 	var directory plan.Directory
@@ -157,7 +157,7 @@ func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user 
 var errTooManyLeavers = errors.New("status.leaving is full")
 
 // remember writes the person down as a leaver, behind whom the object may go.
-func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser, org *v1alpha1.Organization, userID string) (edge.Farewell, verdict.Verdict, error) {
+func (r *orgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser, org *v1alpha1.Organization, userID string) (edge.Farewell, verdict.Verdict, error) {
 	line := v1alpha1.Leaver{UserID: userID, Email: user.Spec.Email, OrgUser: user.Name, Since: *user.DeletionTimestamp}
 	err := r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
 		if org.Spec.Mode == v1alpha1.ModeObserve {
@@ -194,7 +194,7 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 
 // isRemembered sees that the leaver was kept: an API server whose kinds are older than this manager drops the field without
 // a word, and nobody would remember them.
-func (r *OrgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Organization, userID string) error {
+func (r *orgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Organization, userID string) error {
 	kept := &v1alpha1.Organization{}
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(org), kept); err != nil {
 		return err
@@ -206,7 +206,7 @@ func (r *OrgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Orga
 }
 
 // forgetLeaver takes back that the person is to leave, if this object's deletion had it so.
-func (r *OrgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.OrgUser) error {
+func (r *orgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.OrgUser) error {
 	org, err := r.cache.Organization(ctx, declared.OrganizationOf(user))
 	if err != nil || org == nil || user.Status.UserID == "" {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -58,13 +59,13 @@ func left(seen seenUser) []plan.Step {
 	return nil
 }
 
-func (r *OrgUserReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUser) error {
+func (r *orgUserReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUser) error {
 	// The finalizer was patched on the way: only the status is to be compared and sent.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()
-	_, err := patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
-		return o.(*v1alpha1.OrgUser).Status //nolint:forcetypeassert // called with the two OrgUsers above only
-	})
-	return err
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.Status().Patch(ctx, after, client.MergeFrom(before)))
 }
 
 // announceHeld tells once that the guard holds something, with the numbers, which change and so are in no condition.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -15,7 +14,6 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
-	"github.com/rollcall-dev/rollcall/internal/wake"
 )
 
 // shared is what the reconcilers have in common.
@@ -25,7 +23,6 @@ type shared struct {
 	live          client.Reader
 	cache         *declared.Cache
 	edge          *edge.Edge
-	wakes         *wake.Handlers
 	organizations *organization.Organizations
 	events        events.EventRecorder
 }
@@ -62,14 +59,6 @@ func (s *shared) organizationOf(ctx context.Context, object client.Object) (*v1a
 		return org, nil, verdict.AsItWas(), nil
 	}
 	return org, nil, verdict.OrganizationNotReady(ref), nil
-}
-
-// patchStatus writes the status if it differs from what it was.
-func patchStatus(ctx context.Context, writer client.SubResourceWriter, before, after client.Object, statusOf func(client.Object) any) (bool, error) {
-	if equality.Semantic.DeepEqual(statusOf(before), statusOf(after)) {
-		return false, nil
-	}
-	return true, client.IgnoreNotFound(writer.Patch(ctx, after, client.MergeFrom(before)))
 }
 
 // announce sends the event of an object that comes into trouble or out of it.
