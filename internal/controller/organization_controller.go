@@ -10,39 +10,35 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/adminkey"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// organizationReconciler gives each organization the key that its Secret holds, ends leavers, and writes down what is
-// known. It changes nothing in an organization.
+// organizationReconciler has each organization given its key, ends leavers, and writes down what is known. It changes
+// nothing in an organization.
 type organizationReconciler struct {
 	shared
-	// allowInsecureBaseURL permits http to hosts other than loopback.
-	allowInsecureBaseURL bool
+	keys *adminkey.Keys
 
 	mu sync.Mutex
 	// counted is when an object's counts were written last.
 	counted map[types.NamespacedName]time.Time
 	// against is what stands against taking what no object declares, for the metrics.
 	against map[types.NamespacedName]statemetrics.Undeclared
-	// read is when an object's Secret was read last.
-	read map[types.NamespacedName]secretRead
 }
 
-func newOrganizationReconciler(s shared, allowInsecureBaseURL bool) *organizationReconciler {
+func newOrganizationReconciler(s shared, keys *adminkey.Keys) *organizationReconciler {
 	return &organizationReconciler{
-		shared: s, allowInsecureBaseURL: allowInsecureBaseURL, counted: map[types.NamespacedName]time.Time{},
-		against: map[types.NamespacedName]statemetrics.Undeclared{}, read: map[types.NamespacedName]secretRead{},
+		shared: s, keys: keys, counted: map[types.NamespacedName]time.Time{}, against: map[types.NamespacedName]statemetrics.Undeclared{},
 	}
 }
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=organizations/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 
-// Reconcile reads the Secret, and writes down what is known of the organization.
+// Reconcile has the Secret read, and writes down what is known of the organization.
 func (r *organizationReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	r.edge.Organizations.Begun(request.NamespacedName)
 	org := &v1alpha1.Organization{}
@@ -53,7 +49,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		return ctrl.Result{}, err
 	}
 	r.organizations.Noted(request.NamespacedName, organization.PairOf(org))
-	again, own, err := r.connect(ctx, org)
+	again, own, err := r.keys.Connect(ctx, org)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -88,9 +84,9 @@ func soonest(a, b time.Duration) time.Duration {
 
 func (r *organizationReconciler) forget(name types.NamespacedName) {
 	r.organizations.Forget(name)
+	r.keys.Forget(name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.counted, name)
 	delete(r.against, name)
-	delete(r.read, name)
 }

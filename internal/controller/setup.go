@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/adminkey"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
@@ -56,7 +57,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	shared := shared{
 		Client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: cache, edge: kubernetes, organizations: organizations, events: recorder,
 	}
-	org := newOrganizationReconciler(shared, options.AllowInsecureBaseURL)
+	org := newOrganizationReconciler(shared, adminkey.New(mgr.GetAPIReader(), organizations, options.AllowInsecureBaseURL))
 	if options.Metrics != nil {
 		options.Metrics.MustRegister(&statemetrics.Metrics{
 			Cache: mgr.GetCache(), Organizations: organizations, Undeclared: org.undeclaredOf, Elected: mgr.Elected(),

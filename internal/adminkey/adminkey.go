@@ -1,12 +1,15 @@
-package controller
+// Package adminkey gives each organization the admin key that its Secret holds. It is the only room that reads a Secret.
+package adminkey
 
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -15,41 +18,69 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
+// Keys connects organizations with what their Secrets hold.
+type Keys struct {
+	// live reads Secrets past the cache, which would need the right to read every Secret of the cluster.
+	live          client.Reader
+	organizations *organization.Organizations
+	// allowInsecureBaseURL permits http to hosts other than loopback.
+	allowInsecureBaseURL bool
+
+	mu sync.Mutex
+	// read is when an Organization's Secret was read last.
+	read map[types.NamespacedName]secretRead
+}
+
+// New returns Keys.
+func New(live client.Reader, organizations *organization.Organizations, allowInsecureBaseURL bool) *Keys {
+	return &Keys{live: live, organizations: organizations, allowInsecureBaseURL: allowInsecureBaseURL, read: map[types.NamespacedName]secretRead{}}
+}
+
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+
 // maxSyncRequest is as much of a request's value as the status repeats.
 const maxSyncRequest = 250
 
-// connect gives the organization what the Secret holds now, and says how far its key is.
-func (r *organizationReconciler) connect(ctx context.Context, org *v1alpha1.Organization) (time.Duration, verdict.Verdict, error) {
+// Connect gives the organization what the Secret holds now, and says how far its key is, and when to ask again; 0: when
+// something wakes the Organization.
+func (k *Keys) Connect(ctx context.Context, org *v1alpha1.Organization) (time.Duration, verdict.Verdict, error) {
 	name := client.ObjectKeyFromObject(org)
 	if declared.Paused(org) {
-		r.organizations.Suspend(name)
+		k.organizations.Suspend(name)
 		return 0, verdict.Paused(), nil
 	}
 	requested := requestOf(org)
-	if r.readLately(org, requested) {
-		again, v := r.keyVerdict(org, r.organizations.View(name))
+	if k.readLately(org, requested) {
+		again, v := k.keyVerdict(org, k.organizations.View(name))
 		return again, v, nil
 	}
-	credential, v, err := r.credential(ctx, org)
+	credential, v, err := k.credential(ctx, org)
 	if err != nil {
 		return 0, v, err
 	}
 	if v.State != verdict.Ready {
-		r.organizations.Suspend(name)
+		k.organizations.Suspend(name)
 		return verdict.SecretPoll, v, nil
 	}
 	terms := organization.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
-	if err := r.organizations.Connect(name, credential, terms, organization.PairOf(org), requested); err != nil {
+	if err := k.organizations.Connect(name, credential, terms, organization.PairOf(org), requested); err != nil {
 		return verdict.SecretPoll, verdict.SecretInvalid(org, err.Error()), nil
 	}
-	r.noteRead(org)
+	k.noteRead(org)
 	if requested != org.Status.LastHandledSyncRequest {
-		if o := r.organizations.Usable(name); o != nil {
+		if o := k.organizations.Usable(name); o != nil {
 			o.Ask(name, requested)
 		}
 	}
-	again, v := r.keyVerdict(org, r.organizations.View(name))
+	again, v := k.keyVerdict(org, k.organizations.View(name))
 	return again, v, nil
+}
+
+// Forget drops what is known of the Secret of an Organization that is gone.
+func (k *Keys) Forget(name types.NamespacedName) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.read, name)
 }
 
 // secretRead is when, and for which generation, the Secret of an Organization was read last.
@@ -60,19 +91,19 @@ type secretRead struct {
 
 // readLately says whether the Secret need not be read now: the key is good, and it was read within the resync interval for
 // this manifest, and nobody asks for more.
-func (r *organizationReconciler) readLately(org *v1alpha1.Organization, requested string) bool {
-	r.mu.Lock()
-	last := r.read[client.ObjectKeyFromObject(org)]
-	r.mu.Unlock()
-	state := r.organizations.View(client.ObjectKeyFromObject(org)).State
+func (k *Keys) readLately(org *v1alpha1.Organization, requested string) bool {
+	k.mu.Lock()
+	last := k.read[client.ObjectKeyFromObject(org)]
+	k.mu.Unlock()
+	state := k.organizations.View(client.ObjectKeyFromObject(org)).State
 	return (state == organization.Proven || state == organization.Proving) && last.generation == org.Generation &&
 		requested == org.Status.LastHandledSyncRequest && time.Since(last.at) < org.Spec.ResyncInterval.Duration*4/5
 }
 
-func (r *organizationReconciler) noteRead(org *v1alpha1.Organization) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.read[client.ObjectKeyFromObject(org)] = secretRead{time.Now(), org.Generation}
+func (k *Keys) noteRead(org *v1alpha1.Organization) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.read[client.ObjectKeyFromObject(org)] = secretRead{time.Now(), org.Generation}
 }
 
 func requestOf(org *v1alpha1.Organization) string {
@@ -80,7 +111,7 @@ func requestOf(org *v1alpha1.Organization) string {
 }
 
 // keyVerdict says how far the key of an Organization is.
-func (r *organizationReconciler) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
+func (k *Keys) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
 	trouble := organization.TroubleOf(view.Err)
 	switch view.State {
 	case organization.KeyRefused:
@@ -113,13 +144,12 @@ func unreadable(org *v1alpha1.Organization, trouble organization.Trouble) verdic
 // the admin key may as well read it.
 const baseURLKey = "base-url"
 
-// credential reads the Secret that the Organization names, live: a cache would need the right to read every Secret of the
-// cluster.
-func (r *organizationReconciler) credential(ctx context.Context, org *v1alpha1.Organization) (organization.Credential, verdict.Verdict, error) {
+// credential reads the Secret that the Organization names.
+func (k *Keys) credential(ctx context.Context, org *v1alpha1.Organization) (organization.Credential, verdict.Verdict, error) {
 	var none organization.Credential
 	ref := org.Spec.AdminKeySecretRef
 	secret := &corev1.Secret{}
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: org.Namespace, Name: ref.Name}, secret)
+	err := k.live.Get(ctx, client.ObjectKey{Namespace: org.Namespace, Name: ref.Name}, secret)
 	switch {
 	case apierrors.IsNotFound(err):
 		return none, verdict.SecretNotFound(org), nil
@@ -128,8 +158,7 @@ func (r *organizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 	case err != nil:
 		return none, verdict.Verdict{}, fmt.Errorf("get Secret %s: %w", ref.Name, err)
 	}
-	key := string(secret.Data[ref.Key])
-	credential := organization.NewCredential(key, string(secret.Data[baseURLKey]), r.allowInsecureBaseURL)
+	credential := organization.NewCredential(string(secret.Data[ref.Key]), string(secret.Data[baseURLKey]), k.allowInsecureBaseURL)
 	if credential.Empty() {
 		return none, verdict.SecretWithoutKey(org, secret), nil
 	}
