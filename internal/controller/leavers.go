@@ -79,11 +79,8 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 // since it is final.
 func (r *organizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
-		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
-		if !r.edge.WasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
-			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", declared.WhoLeft(line), line.UserID, line.OrgUser)
-		}
-		return end, nil
+		return &endedLeaver{line: line, reason: v1alpha1.EventRemoved,
+			note: fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", declared.WhoLeft(line), line.UserID, line.OrgUser)}, nil
 	}
 	heir := &v1alpha1.OrgUser{}
 	name := types.NamespacedName{Namespace: said.Fact.Object.Namespace, Name: said.Fact.Object.Name}

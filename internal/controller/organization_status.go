@@ -196,9 +196,10 @@ func (r *organizationReconciler) announceOrganization(org, before *v1alpha1.Orga
 		v.Message = fmt.Sprintf("%s: %d users, %d of them owners", v.Message, users.Total, users.Owners)
 	}
 	for _, end := range ended {
-		if end.note != "" {
-			r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
+		if end.reason == v1alpha1.EventRemoved && r.edge.WasRemoved(client.ObjectKeyFromObject(org), end.line.UserID) {
+			continue // it was told when it was done
 		}
+		r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
 	}
 	if ready := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady); found.blocked != "" &&
 		(ready == nil || !strings.Contains(ready.Message, found.blocked)) {
