@@ -48,7 +48,7 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 			continue // the cache has it, and what it was decided on not yet
 		}
 		if said.Forget {
-			end, err := r.end(ctx, org, line, said)
+			end, err := r.end(ctx, line, said)
 			if err != nil {
 				return seen, nil, err
 			}
@@ -77,7 +77,7 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
-func (r *organizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
+func (r *organizationReconciler) end(ctx context.Context, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
 		return &endedLeaver{line: line, reason: v1alpha1.EventRemoved,
 			note: fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", declared.WhoLeft(line), line.UserID, line.OrgUser)}, nil

@@ -62,7 +62,8 @@ func leavers(t *testing.T, c client.Reader) []string {
 func TestChangesThatComeDuringAWriteAreTheNextOne(t *testing.T) {
 	writes, first, goOn := 0, make(chan struct{}), make(chan struct{})
 	c := cluster(t, func() error {
-		if writes++; writes == 1 {
+		writes++
+		if writes == 1 {
 			close(first)
 			<-goOn
 		}
@@ -120,7 +121,8 @@ func TestAChangeThatIsRefusedStopsNoOther(t *testing.T) {
 func TestAChangeIsMadeAnewOnWhatSomebodyElseWrote(t *testing.T) {
 	conflicts := 2
 	c := cluster(t, func() error {
-		if conflicts--; conflicts >= 0 {
+		conflicts--
+		if conflicts >= 0 {
 			return apierrors.NewConflict(schema.GroupResource{Resource: "organizations"}, acme.Name, errors.New("edited"))
 		}
 		return nil
