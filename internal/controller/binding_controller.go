@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
@@ -16,17 +16,24 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrgUserRoleBindingReconciler writes down for one OrgUserRoleBinding whom it names, who has the role, and what is said of
+// bindingReconciler writes down for one OrgUserRoleBinding whom it names, who has the role, and what is said of
 // it. It changes nothing in an organization.
-type OrgUserRoleBindingReconciler struct {
+type bindingReconciler struct {
 	shared
 
 	mu sync.Mutex
-	// written is when a binding's status was written last, by its UID.
-	written map[string]written
+	// written is when a binding's status was written last.
+	written map[types.NamespacedName]written
 }
 
-type written struct{ lines, any time.Time }
+type written struct {
+	uid        types.UID
+	lines, any time.Time
+}
+
+func newBindingReconciler(s shared) *bindingReconciler {
+	return &bindingReconciler{shared: s, written: map[types.NamespacedName]written{}}
+}
 
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=openai.rollcall.dev,resources=orguserrolebindings/status,verbs=patch
@@ -42,11 +49,14 @@ type seenBinding struct {
 }
 
 // Reconcile says of the binding what the plan says of its subjects.
-func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	r.edge.bindings.begun(request.NamespacedName)
+func (r *bindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.edge.Bindings.Begun(request.NamespacedName)
 	binding := &v1alpha1.OrgUserRoleBinding{}
-	if err := r.Get(ctx, request.NamespacedName, binding); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	if err := r.Get(ctx, request.NamespacedName, binding); apierrors.IsNotFound(err) {
+		r.forgetWritten(request.NamespacedName)
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, err
 	}
 	if !binding.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, binding)
@@ -68,13 +78,13 @@ func (r *OrgUserRoleBindingReconciler) Reconcile(ctx context.Context, request ct
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.tell(binding)
+	r.edge.TellMade(binding)
 	r.announce(binding, before.Status.Conditions, v)
 	return ctrl.Result{}, nil
 }
 
 // observe resolves the role and the subjects, and asks the plan about each.
-func (r *OrgUserRoleBindingReconciler) observe(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (seenBinding, verdict.Verdict, error) {
+func (r *bindingReconciler) observe(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (seenBinding, verdict.Verdict, error) {
 	var seen seenBinding
 	if declared.Paused(binding) {
 		return seen, verdict.Paused(), nil
@@ -121,7 +131,7 @@ type questions struct {
 }
 
 // observeSubjects asks the plan about everybody whom the spec names, and about those whom the status remembers.
-func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding, seen *seenBinding) error {
+func (r *bindingReconciler) observeSubjects(ctx context.Context, o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding, seen *seenBinding) error {
 	q := questions{o, binding, seen, map[string]plan.Decision{}, map[string]bool{}, nil}
 	if binding.DeletionTimestamp.IsZero() {
 		for _, subject := range binding.Spec.Subjects {
@@ -210,15 +220,4 @@ func (q *questions) ask(ctx context.Context, s *verdict.Subject, userID string) 
 		}
 	}
 	return nil
-}
-
-// SetupWithManager has the reconciler look at an OrgUserRoleBinding when its manifest changes, and when anything changes
-// of somebody whom it names.
-func (r *OrgUserRoleBindingReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("orguserrolebinding").
-		Watches(&v1alpha1.OrgUserRoleBinding{}, r.bindingWakes()).
-		WatchesRawSource(filledBy(r.edge.bindings)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUserRoleBinding")}).
-		Complete(r)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -16,7 +17,7 @@ import (
 
 // finalize waits until the role is taken from those who have it from this binding, or says why they keep it, and lets the
 // object go.
-func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
+func (r *bindingReconciler) finalize(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (ctrl.Result, error) {
 	if waits, err := stillWaits(ctx, r.live, binding); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
@@ -25,13 +26,12 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if end.reason != "" {
-		r.tell(binding)
+	if end.Reason != "" {
+		r.edge.TellMade(binding)
 		if err := dropFinalizer(ctx, r.Client, binding); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.forgetWritten(string(binding.UID))
-		end.tell(ctx, r.events, binding, "OrgUserRoleBinding")
+		r.edge.Tell(ctx, binding, "OrgUserRoleBinding", end)
 		return ctrl.Result{}, nil
 	}
 	if v.Reason == v1alpha1.ReasonPaused {
@@ -52,7 +52,7 @@ func (r *OrgUserRoleBindingReconciler) finalize(ctx context.Context, binding *v1
 
 // leave decides whether the assignments go with the object. The farewell says how it ends; without one the verdict says
 // what it waits for.
-func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (farewell, seenBinding, verdict.Verdict, error) {
+func (r *bindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUserRoleBinding) (edge.Farewell, seenBinding, verdict.Verdict, error) {
 	var seen seenBinding
 	var none verdict.Verdict
 	if binding.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
@@ -62,32 +62,32 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 	look := r.cache.NewLook(r.live)
 	down, err := look.Teardown(ctx, binding.Namespace, declared.BindingCRD)
 	if err != nil {
-		return farewell{}, seen, none, err
+		return edge.Farewell{}, seen, none, err
 	}
 	if down.Why != "" {
 		end := retainedAssignments(down.Why)
-		end.namespaceGoing = down.Namespace
+		end.NamespaceGoing = down.Namespace
 		return end, seen, none, nil
 	}
 	org, err := look.Organization(ctx, name)
 	if err != nil {
-		return farewell{}, seen, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
+		return edge.Farewell{}, seen, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
 	}
 	if org == nil || !org.DeletionTimestamp.IsZero() {
 		return retainedAssignments("Organization " + name.Name + " is gone or being deleted"), seen, none, nil
 	}
 	if declared.Paused(binding) {
-		return farewell{}, seen, verdict.Paused(), nil
+		return edge.Farewell{}, seen, verdict.Paused(), nil
 	}
 	if org.Spec.Mode == v1alpha1.ModeObserve {
 		return retainedAssignments("the Organization's mode is Observe"), seen, none, nil
 	}
 	if len(r.cache.Lines(binding)) == 0 {
-		return farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, seen, none, nil
+		return edge.Farewell{Reason: v1alpha1.EventReleased, Message: "nobody has the role from this binding any more"}, seen, none, nil
 	}
 	seen, v, err := r.observe(ctx, binding)
 	if err != nil || seen.org == nil {
-		return farewell{}, seen, v, err
+		return edge.Farewell{}, seen, v, err
 	}
 	var waits []plan.Key
 	for _, s := range seen.subjects {
@@ -96,7 +96,7 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 		}
 	}
 	if len(waits) == 0 {
-		return farewell{reason: v1alpha1.EventReleased, message: "nobody has the role from this binding any more"}, seen, none, nil
+		return edge.Farewell{Reason: v1alpha1.EventReleased, Message: "nobody has the role from this binding any more"}, seen, none, nil
 	}
 	if o := r.organizations.Usable(name); o != nil {
 		o.Wake(organization.Edited, false, waits...)
@@ -104,9 +104,9 @@ func (r *OrgUserRoleBindingReconciler) leave(ctx context.Context, binding *v1alp
 	if v.State == verdict.Ready {
 		v = verdict.AsItWas()
 	}
-	return farewell{}, seen, v, nil
+	return edge.Farewell{}, seen, v, nil
 }
 
-func retainedAssignments(why string) farewell {
-	return farewell{reason: v1alpha1.EventRetained, message: "the role assignments stay: " + why}
+func retainedAssignments(why string) edge.Farewell {
+	return edge.Farewell{Reason: v1alpha1.EventRetained, Message: "the role assignments stay: " + why}
 }

@@ -8,10 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -46,10 +46,14 @@ const (
 
 // writesLater says how long the write of the status has time, 0 for none: it is made at once when Ready turns; lines that
 // are to be written down gather for a second, and all else longer.
-func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
+func (r *bindingReconciler) writesLater(before, after *v1alpha1.OrgUserRoleBinding, v verdict.Verdict) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, now, uid := r.written[string(after.UID)], time.Now(), string(after.UID)
+	name, now := client.ObjectKeyFromObject(after), time.Now()
+	last := r.written[name]
+	if last.uid != after.UID {
+		last = written{uid: after.UID}
+	}
 	wait := time.Duration(0)
 	switch {
 	case equality.Semantic.DeepEqual(before.Status, after.Status):
@@ -67,14 +71,14 @@ func (r *OrgUserRoleBindingReconciler) writesLater(before, after *v1alpha1.OrgUs
 	if linesToWrite(before, after) {
 		last.lines = now
 	}
-	r.written[uid] = last
+	r.written[name] = last
 	return 0
 }
 
-func (r *OrgUserRoleBindingReconciler) forgetWritten(uid string) {
+func (r *bindingReconciler) forgetWritten(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.written, uid)
+	delete(r.written, name)
 }
 
 // turns says whether the condition Ready turns, or speaks of another generation.
@@ -96,7 +100,7 @@ func linesToWrite(before, after *v1alpha1.OrgUserRoleBinding) bool {
 	return slices.ContainsFunc(after.Status.Subjects, func(line v1alpha1.SubjectStatus) bool { return line.UserID != "" && !known[line.UserID] })
 }
 
-func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUserRoleBinding) error {
+func (r *bindingReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUserRoleBinding) error {
 	// The finalizer was patched on the way: only the status is to be compared and sent, and only if nobody changed the
 	// object since it was decided on.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()
@@ -104,29 +108,4 @@ func (r *OrgUserRoleBindingReconciler) patchStatus(ctx context.Context, before, 
 		return nil
 	}
 	return client.IgnoreNotFound(r.Status().Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
-}
-
-// tell sends one event for the users who got the role and one for those who lost it.
-func (r *OrgUserRoleBindingReconciler) tell(binding *v1alpha1.OrgUserRoleBinding) {
-	made := r.edge.takeMade(binding.UID)
-	for _, verb := range []plan.Verb{plan.Assign, plan.Unassign} {
-		var users []string
-		role, drift := "", true
-		for _, m := range made {
-			if m.step.Verb == verb {
-				users = append(users, m.step.Who)
-				role, drift = m.step.Role.Name, drift && m.drift
-			}
-		}
-		if len(users) == 0 {
-			continue
-		}
-		reason, words := v1alpha1.EventAssigned, "assigned role %s to %s"
-		if verb == plan.Unassign {
-			reason, words = v1alpha1.EventUnassigned, "unassigned role %s from %s"
-		} else if drift {
-			reason = v1alpha1.EventDriftCorrected
-		}
-		r.events.Eventf(binding, nil, "Normal", reason, string(verb), words, role, verdict.FirstOf(users, 10, ", "))
-	}
 }

@@ -1,3 +1,3 @@
-// Package controller has one reconciler a kind. Each observes, plans, applies and writes the status, in this
-// order; I/O stays at the edges, and what to do is decided in package plan.
+// Package controller has one reconciler a kind. It writes down what must be remembered, says of each object what the plan
+// says of it, and lets objects go. It calls no organization.
 package controller

@@ -31,7 +31,7 @@ type endedLeaver struct {
 }
 
 // leavers says of each leaver what stands against their removal, and which of them are none any more.
-func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Organization) (leaversSeen, []endedLeaver, error) {
+func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Organization) (leaversSeen, []endedLeaver, error) {
 	seen := leaversSeen{held: map[string]string{}}
 	var ended []endedLeaver
 	o := r.organizations.Of(client.ObjectKeyFromObject(org))
@@ -48,7 +48,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 			continue // the cache has it, and what it was decided on not yet
 		}
 		if said.Forget {
-			end, err := r.end(ctx, org, line, said)
+			end, err := r.end(ctx, line, said)
 			if err != nil {
 				return seen, nil, err
 			}
@@ -63,7 +63,7 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 				step = due.Step
 			}
 		}
-		v, held := verdict.Leaver(said.Fact, whoLeft(line), org, step)
+		v, held := verdict.Leaver(said.Fact, declared.WhoLeft(line), org, step)
 		if v.State != verdict.Ready {
 			seen.verdicts = append(seen.verdicts, v)
 		}
@@ -75,22 +75,12 @@ func (r *OrganizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 	return seen, ended, nil
 }
 
-func whoLeft(line v1alpha1.Leaver) string {
-	if line.Email != "" {
-		return line.Email
-	}
-	return line.UserID
-}
-
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,
 // since it is final.
-func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organization, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
+func (r *organizationReconciler) end(ctx context.Context, line v1alpha1.Leaver, said plan.Said) (*endedLeaver, error) {
 	if said.Fact.Kind == plan.Gone {
-		end := &endedLeaver{line: line, reason: v1alpha1.EventRemoved}
-		if !r.edge.wasRemoved(client.ObjectKeyFromObject(org), line.UserID) {
-			end.note = fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", whoLeft(line), line.UserID, line.OrgUser)
-		}
-		return end, nil
+		return &endedLeaver{line: line, reason: v1alpha1.EventRemoved,
+			note: fmt.Sprintf("%s (%s), whose OrgUser %s was deleted, is not in the organization any more", declared.WhoLeft(line), line.UserID, line.OrgUser)}, nil
 	}
 	heir := &v1alpha1.OrgUser{}
 	name := types.NamespacedName{Namespace: said.Fact.Object.Namespace, Name: said.Fact.Object.Name}
@@ -101,7 +91,7 @@ func (r *OrganizationReconciler) end(ctx context.Context, org *v1alpha1.Organiza
 		return nil, nil //nolint:nilnil // they leave after all
 	}
 	return &endedLeaver{line: line, reason: v1alpha1.EventDeclaredAgain,
-		note: fmt.Sprintf("%s (%s) stays: OrgUser %s declares them", whoLeft(line), line.UserID, said.Fact.Object)}, nil
+		note: fmt.Sprintf("%s (%s) stays: OrgUser %s declares them", declared.WhoLeft(line), line.UserID, said.Fact.Object)}, nil
 }
 
 // set writes the leavers down: without those who are none any more, and with what stands against the others.
@@ -120,5 +110,5 @@ func (seen leaversSeen) set(org *v1alpha1.Organization, ended []endedLeaver) {
 	if len(status.Leaving) == 0 {
 		status.Leaving = nil
 	}
-	status.LeavingUsers = new(int32(len(status.Leaving))) //nolint:gosec // at most maxLeavers
+	status.LeavingUsers = new(int32(len(status.Leaving))) //nolint:gosec // at most MaxLeavers
 }

@@ -2,6 +2,8 @@ package controller_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -49,6 +51,18 @@ var _ = Describe("A leaver", func() {
 		w.quiet()
 		Expect(w.mutationsTried()).To(HaveLen(1))
 		Expect(org.Status.LeavingUsers).NotTo(HaveValue(BeEquivalentTo(1)))
+	})
+
+	It("is told of once, also where the write fails that ends the line", func(ctx context.Context) {
+		w, id := leavingWorld(ctx, endless)
+		w.writes.failOnce(`"leaving":null`)
+		edit(w, w.organization(), func(org *v1alpha1.Organization) { removalDelay(0)(&org.Spec) })
+		w.expectOut("grace@example.com")
+		w.expectNoLeavers()
+		w.quiet()
+		Expect(w.writes.failing).To(BeEmpty(), "no write failed")
+		told := slices.DeleteFunc(w.events(w.organization()), func(event string) bool { return !strings.HasPrefix(event, "Removed") })
+		Expect(told).To(Equal([]string{"Removed: removed Grace@Example.com (" + id + ") from the organization"}))
 	})
 
 	It("goes when the delay is shortened", func(ctx context.Context) {

@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -30,7 +31,7 @@ type undeclaredSeen struct {
 }
 
 // undeclared says what the last whole reading found that no object declares, and what stands against taking it.
-func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.Organization) (undeclaredSeen, error) {
+func (r *organizationReconciler) undeclared(ctx context.Context, org *v1alpha1.Organization) (undeclaredSeen, error) {
 	var seen undeclaredSeen
 	name := client.ObjectKeyFromObject(org)
 	o := r.organizations.Usable(name)
@@ -62,24 +63,16 @@ func (r *OrganizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 		seen.verdict = verdict.Worst(seen.verdict, verdict.Undeclared(due.Wait, due.Step, org))
 	}
 	r.mu.Lock()
-	r.held[name] = held
-	r.blocked[name] = seen.blocked != ""
+	r.against[name] = statemetrics.Undeclared{Held: held, Blocked: seen.blocked != ""}
 	r.mu.Unlock()
 	return seen, nil
 }
 
-// heldUndeclared is how many removals of undeclared users the guard of an object holds.
-func (r *OrganizationReconciler) heldUndeclared(name types.NamespacedName) int {
+// undeclaredOf is what was found last to stand against taking what no object declares.
+func (r *organizationReconciler) undeclaredOf(name types.NamespacedName) statemetrics.Undeclared {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.held[name]
-}
-
-// undeclaredBlocked says whether nothing that is undeclared is taken for an object.
-func (r *OrganizationReconciler) undeclaredBlocked(name types.NamespacedName) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.blocked[name]
+	return r.against[name]
 }
 
 // countsGather is how long counts gather between two writes.
@@ -87,7 +80,7 @@ const countsGather = 3 * time.Second
 
 // write writes down what is known, at most every few seconds where only counts differ. It says how long what is not
 // written yet has time.
-func (r *OrganizationReconciler) write(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, ended []endedLeaver, found undeclaredSeen) (time.Duration, error) {
+func (r *organizationReconciler) write(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, ended []endedLeaver, found undeclaredSeen) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(org)
 	now := time.Now()
 	after := org.DeepCopy()
@@ -139,7 +132,7 @@ func onlyCounts(before, after *v1alpha1.Organization) bool {
 }
 
 // setStatus writes down the organization as it is known now.
-func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, found undeclaredSeen) {
+func (r *organizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Organization, v verdict.Verdict, found undeclaredSeen) {
 	status := &org.Status
 	if v.State != verdict.Keep {
 		status.ObservedGeneration = org.Generation
@@ -197,22 +190,16 @@ func correctWindow(org *v1alpha1.Organization, now time.Time) {
 	}
 }
 
-func patchOrganization(ctx context.Context, writer client.SubResourceWriter, before, after *v1alpha1.Organization) (bool, error) {
-	if equality.Semantic.DeepEqual(before.Status, after.Status) {
-		return false, nil
-	}
-	return true, writer.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-}
-
 // announceOrganization tells of turns, also of the first reading, so that a healthy organization's events are not empty.
-func (r *OrganizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
+func (r *organizationReconciler) announceOrganization(org, before *v1alpha1.Organization, v verdict.Verdict, leavers leaversSeen, found undeclaredSeen, ended []endedLeaver) {
 	if users := org.Status.Users; v.State == verdict.Ready && users != nil {
 		v.Message = fmt.Sprintf("%s: %d users, %d of them owners", v.Message, users.Total, users.Owners)
 	}
 	for _, end := range ended {
-		if end.note != "" {
-			r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
+		if end.reason == v1alpha1.EventRemoved && r.edge.WasRemoved(client.ObjectKeyFromObject(org), end.line.UserID) {
+			continue // it was told when it was done
 		}
+		r.events.Eventf(org, nil, "Normal", end.reason, "Leave "+end.line.UserID, "%s", end.note)
 	}
 	if ready := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady); found.blocked != "" &&
 		(ready == nil || !strings.Contains(ready.Message, found.blocked)) {

@@ -73,7 +73,7 @@ var _ = Describe("An Organization", func() {
 		},
 		Entry("when it is missing", nil, waits, "SecretNotFound", `Secret "openai-admin-key", which spec.adminKeySecretRef.name names, is not in namespace`),
 		Entry("when it is empty", map[string]string{}, isStuck, "SecretInvalid", `Secret "openai-admin-key" has no admin key under "api-key", which spec.adminKeySecretRef.key names: it is empty`),
-		Entry("when the key is under another name", map[string]string{"task-token": "x"}, isStuck, "SecretInvalid", "its keys are task-token"),
+		Entry("when the key is under another name", map[string]string{"task-token": "x"}, isStuck, "SecretInvalid", "which spec.adminKeySecretRef.key names: it has no such key; put the organization's admin key (sk-admin-...) there; or name the key that has it"),
 		Entry("when the admin key is a name, which is not repeated", map[string]string{"sk-admin-abcdefghijkl": "x"}, isStuck, "SecretInvalid", "which spec.adminKeySecretRef.key names: the name of one of its keys looks like an admin key, which belongs into the value; put"),
 		Entry("when the key is empty", map[string]string{"api-key": " \n"}, isStuck, "SecretInvalid", "that key is empty"),
 		Entry("when the key is no admin key", map[string]string{"api-key": "sk-proj-abcdefghijkl"}, isStuck, "SecretInvalid", "sk-admin-"),

@@ -4,22 +4,19 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
-// OrgUserReconciler writes down for one OrgUser whom it stands for and what is said of it. It changes nothing in an
+// orgUserReconciler writes down for one OrgUser whom it stands for and what is said of it. It changes nothing in an
 // organization.
-type OrgUserReconciler struct {
+type orgUserReconciler struct {
 	shared
 }
 
@@ -31,8 +28,8 @@ type OrgUserReconciler struct {
 
 // seenUser is what is known of whom an OrgUser declares.
 type seenUser struct {
-	// user is the member, with an ID if there is one.
-	user openai.User
+	// member is the member as the status shows them, with an ID if there is one.
+	member v1alpha1.OrgUserStatus
 	// acts: the object acts for the member, and is to write down that it does.
 	acts, takesOver bool
 	fact            plan.Fact
@@ -42,8 +39,8 @@ type seenUser struct {
 }
 
 // Reconcile says of the OrgUser what the plan says of it.
-func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	r.edge.orgUsers.begun(request.NamespacedName)
+func (r *orgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.edge.OrgUsers.Begun(request.NamespacedName)
 	user := &v1alpha1.OrgUser{}
 	if err := r.Get(ctx, request.NamespacedName, user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -71,7 +68,7 @@ func (r *OrgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 }
 
 // observe finds whom the OrgUser stands for, and what is to be said of it.
-func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (*v1alpha1.Organization, seenUser, verdict.Verdict, error) {
+func (r *orgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser) (*v1alpha1.Organization, seenUser, verdict.Verdict, error) {
 	var seen seenUser
 	if declared.Paused(user) {
 		return nil, seen, verdict.Paused(), nil
@@ -94,7 +91,7 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 	if err != nil {
 		return org, seen, v, err
 	}
-	seen.user, _ = o.Roster().Get(standing.User.ID)
+	seen.member = memberOf(o.Roster(), standing.User.ID)
 	seen.fact = d.Claims[string(user.UID)].Fact
 	for _, due := range d.Steps {
 		for _, uid := range due.For {
@@ -119,8 +116,8 @@ func (r *OrgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 const patience = 10 * time.Second
 
 // pending says of an object whose change waits for its turn that it does, once it has waited long.
-func (r *OrgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
-	since, waits := o.WaitsSince(plan.IDKey(seen.user.ID))
+func (r *orgUserReconciler) pending(o *organization.Organization, seen *seenUser) verdict.Verdict {
+	since, waits := o.WaitsSince(plan.IDKey(seen.member.UserID))
 	if waits && time.Since(since) >= patience {
 		return verdict.AwaitsTurn()
 	}
@@ -135,17 +132,3 @@ func who(user *v1alpha1.OrgUser) string {
 	}
 	return user.Spec.UserID
 }
-
-// SetupWithManager has the reconciler look at an OrgUser when its manifest changes, and when anything changes of the
-// person.
-func (r *OrgUserReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("orguser").
-		Watches(&v1alpha1.OrgUser{}, r.orgUserWakes()).
-		WatchesRawSource(filledBy(r.edge.orgUsers)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: backoff(), LogConstructor: logOf(mgr, "OrgUser")}).
-		Complete(r)
-}
-
-// named is the key of an object.
-func named(object client.Object) types.NamespacedName { return client.ObjectKeyFromObject(object) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -20,7 +21,7 @@ import (
 
 // finalize writes down that the person is to leave, or why they stay, and lets the object go: the same name can be
 // created again at once.
-func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
+func (r *orgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser) (ctrl.Result, error) {
 	if waits, err := stillWaits(ctx, r.live, user); err != nil || !waits {
 		return ctrl.Result{}, err
 	}
@@ -29,11 +30,11 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if end.reason != "" {
+	if end.Reason != "" {
 		if err := dropFinalizer(ctx, r.Client, user); err != nil {
 			return ctrl.Result{}, err
 		}
-		end.tell(ctx, r.events, user, "OrgUser")
+		r.edge.Tell(ctx, user, "OrgUser", end)
 		return ctrl.Result{}, nil
 	}
 	if v.Reason != v1alpha1.ReasonPaused {
@@ -51,11 +52,11 @@ func (r *OrgUserReconciler) finalize(ctx context.Context, user *v1alpha1.OrgUser
 
 // leave decides whether the person is to leave with the object. The farewell says how it ends; without one the verdict
 // says what it waits for.
-func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (farewell, verdict.Verdict, error) {
+func (r *orgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (edge.Farewell, verdict.Verdict, error) {
 	var none verdict.Verdict
 	name := declared.OrganizationOf(user)
 	look := r.cache.NewLook(r.live)
-	stays := func(why string) (farewell, verdict.Verdict, error) {
+	stays := func(why string) (edge.Farewell, verdict.Verdict, error) {
 		return retained(who(user), why), none, r.forgetLeaver(ctx, user)
 	}
 	if user.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain {
@@ -63,36 +64,36 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 	}
 	down, err := look.Teardown(ctx, user.Namespace, declared.OrgUserCRD)
 	if err != nil {
-		return farewell{}, none, err
+		return edge.Farewell{}, none, err
 	}
 	if down.Why != "" {
 		end := retained(who(user), down.Why)
-		end.namespaceGoing = down.Namespace
+		end.NamespaceGoing = down.Namespace
 		return end, none, nil
 	}
 	org, err := look.Organization(ctx, name)
 	if err != nil {
-		return farewell{}, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
+		return edge.Farewell{}, none, fmt.Errorf("read Organization %s: %w", name.Name, err)
 	}
 	if org == nil || !org.DeletionTimestamp.IsZero() {
 		return retained(who(user), "Organization "+name.Name+" is gone or being deleted"), none, nil
 	}
 	if declared.Paused(user) {
-		return farewell{}, verdict.Paused(), nil
+		return edge.Farewell{}, verdict.Paused(), nil
 	}
 	if org.Spec.Mode == v1alpha1.ModeObserve {
 		return stays("the Organization's mode is Observe")
 	}
 	userID, v, err := r.whoLeaves(ctx, user)
 	if err != nil || v.State != verdict.Ready {
-		return farewell{}, v, err
+		return edge.Farewell{}, v, err
 	}
 	if userID == "" {
-		return farewell{reason: v1alpha1.EventReleased, message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, none, nil
+		return edge.Farewell{Reason: v1alpha1.EventReleased, Message: fmt.Sprintf("%s is not a member, so nobody is removed", who(user))}, none, nil
 	}
 	heir, err := r.heir(ctx, look, user, userID)
 	if err != nil {
-		return farewell{}, none, err
+		return edge.Farewell{}, none, err
 	}
 	if heir != nil {
 		return stays(fmt.Sprintf("OrgUser %s/%s declares the same person", heir.Namespace, heir.Name))
@@ -101,7 +102,7 @@ func (r *OrgUserReconciler) leave(ctx context.Context, user *v1alpha1.OrgUser) (
 }
 
 // whoLeaves is the user whom the object stands for, "" for nobody.
-func (r *OrgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUser) (string, verdict.Verdict, error) {
+func (r *orgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUser) (string, verdict.Verdict, error) {
 	if user.Status.UserID != "" {
 		return user.Status.UserID, verdict.Verdict{}, nil
 	}
@@ -124,7 +125,7 @@ func (r *OrgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUse
 }
 
 // heir is another OrgUser, which acts or is to, of the same person: then nothing changes with this one.
-func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user *v1alpha1.OrgUser, userID string) (*v1alpha1.OrgUser, error) {
+func (r *orgUserReconciler) heir(ctx context.Context, look *declared.Look, user *v1alpha1.OrgUser, userID string) (*v1alpha1.OrgUser, error) {
 	keys := []plan.Key{plan.IDKey(userID)}
 	names := []client.ObjectKey{declared.OrganizationOf(user)}
 	var directory plan.Directory
@@ -153,13 +154,10 @@ func (r *OrgUserReconciler) heir(ctx context.Context, look *declared.Look, user 
 	return nil, nil //nolint:nilnil // nobody, which is no error
 }
 
-// maxLeavers is how many people an Organization remembers as leavers.
-const maxLeavers = 1000
-
 var errTooManyLeavers = errors.New("status.leaving is full")
 
 // remember writes the person down as a leaver, behind whom the object may go.
-func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser, org *v1alpha1.Organization, userID string) (farewell, verdict.Verdict, error) {
+func (r *orgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser, org *v1alpha1.Organization, userID string) (edge.Farewell, verdict.Verdict, error) {
 	line := v1alpha1.Leaver{UserID: userID, Email: user.Spec.Email, OrgUser: user.Name, Since: *user.DeletionTimestamp}
 	err := r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
 		if org.Spec.Mode == v1alpha1.ModeObserve {
@@ -168,22 +166,22 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 		if slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID }) {
 			return nil
 		}
-		if len(org.Status.Leaving) >= maxLeavers {
+		if len(org.Status.Leaving) >= declared.MaxLeavers {
 			return errTooManyLeavers
 		}
 		line.Due = metav1.NewTime(declared.DueAt(org, &line))
 		org.Status.Leaving = append(org.Status.Leaving, line)
-		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most MaxLeavers
 		return nil
 	})
 	if errors.Is(err, errTooManyLeavers) {
-		return farewell{}, verdict.TooManyLeavers(who(user), maxLeavers), nil
+		return edge.Farewell{}, verdict.TooManyLeavers(who(user), declared.MaxLeavers), nil
 	}
 	if err != nil {
-		return farewell{}, verdict.Verdict{}, err
+		return edge.Farewell{}, verdict.Verdict{}, err
 	}
 	if err := r.isRemembered(ctx, org, userID); err != nil {
-		return farewell{}, verdict.Verdict{}, err
+		return edge.Farewell{}, verdict.Verdict{}, err
 	}
 	delay := declared.RemovalDelay(org)
 	message := fmt.Sprintf("%s (%s) leaves the organization: OrgUser %s was deleted; they are removed behind the guard", who(user), userID, user.Name)
@@ -191,12 +189,12 @@ func (r *OrgUserReconciler) remember(ctx context.Context, user *v1alpha1.OrgUser
 		message += fmt.Sprintf(", %s after that at the earliest, unless an OrgUser names them again", verdict.Words(delay))
 	}
 	r.events.Eventf(org, user, "Normal", v1alpha1.EventLeaving, "Leave "+userID, "%s", message)
-	return farewell{reason: v1alpha1.EventLeaving, message: message}, verdict.Verdict{}, nil
+	return edge.Farewell{Reason: v1alpha1.EventLeaving, Message: message}, verdict.Verdict{}, nil
 }
 
 // isRemembered sees that the leaver was kept: an API server whose kinds are older than this manager drops the field without
 // a word, and nobody would remember them.
-func (r *OrgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Organization, userID string) error {
+func (r *orgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Organization, userID string) error {
 	kept := &v1alpha1.Organization{}
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(org), kept); err != nil {
 		return err
@@ -208,7 +206,7 @@ func (r *OrgUserReconciler) isRemembered(ctx context.Context, org *v1alpha1.Orga
 }
 
 // forgetLeaver takes back that the person is to leave, if this object's deletion had it so.
-func (r *OrgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.OrgUser) error {
+func (r *orgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.OrgUser) error {
 	org, err := r.cache.Organization(ctx, declared.OrganizationOf(user))
 	if err != nil || org == nil || user.Status.UserID == "" {
 		return err
@@ -221,11 +219,11 @@ func (r *OrgUserReconciler) forgetLeaver(ctx context.Context, user *v1alpha1.Org
 	}
 	return r.edge.Write(ctx, client.ObjectKeyFromObject(org), func(org *v1alpha1.Organization) error {
 		org.Status.Leaving = slices.DeleteFunc(org.Status.Leaving, mine)
-		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most maxLeavers
+		org.Status.LeavingUsers = new(int32(len(org.Status.Leaving))) //nolint:gosec // at most MaxLeavers
 		return nil
 	})
 }
 
-func retained(who, why string) farewell {
-	return farewell{reason: v1alpha1.EventRetained, message: fmt.Sprintf("%s stays in the organization: %s", who, why)}
+func retained(who, why string) edge.Farewell {
+	return edge.Farewell{Reason: v1alpha1.EventRetained, Message: fmt.Sprintf("%s stays in the organization: %s", who, why)}
 }

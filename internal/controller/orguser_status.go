@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -11,22 +12,17 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
 // setOrgUserStatus writes down the member as they are and what is said.
 func setOrgUserStatus(user *v1alpha1.OrgUser, seen seenUser, v verdict.Verdict) {
 	status := &user.Status
-	if seen.user.ID != "" && (v.State != verdict.Keep || seen.takesOver) {
-		// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
-		status.UserID, status.Name, status.Email = seen.user.ID, verdict.Cut(seen.user.Name, 1000), verdict.Cut(seen.user.Email, 300)
-		status.Role = verdict.Cut(seen.user.Role, 200)
-		status.DeveloperPersona, status.TechnicalLevel = verdict.Cut(seen.user.DeveloperPersona, 1000), verdict.Cut(seen.user.TechnicalLevel, 1000)
-		status.ScimManaged = seen.user.IsSCIMManaged
-		status.AddedAt = nil
-		if !seen.user.AddedAt.IsZero() {
-			status.AddedAt = &metav1.Time{Time: seen.user.AddedAt}
-		}
+	if seen.member.UserID != "" && (v.State != verdict.Keep || seen.takesOver) {
+		member := seen.member
+		member.ObservedGeneration, member.Plan, member.Conditions = status.ObservedGeneration, status.Plan, status.Conditions
+		*status = member
 	}
 	if v.State == verdict.Keep {
 		return
@@ -40,6 +36,21 @@ func setOrgUserStatus(user *v1alpha1.OrgUser, seen seenUser, v verdict.Verdict) 
 	verdict.SetConditions(&status.Conditions, user.Generation, v)
 }
 
+// memberOf is a member as the status of an OrgUser shows them; nothing where there is none.
+func memberOf(known *roster.Roster, userID string) v1alpha1.OrgUserStatus {
+	user, _ := known.Get(userID)
+	// Cut to what the CustomResourceDefinition takes: an odd value must not keep the status from being written.
+	member := v1alpha1.OrgUserStatus{
+		UserID: user.ID, Name: verdict.Cut(user.Name, 1000), Email: verdict.Cut(user.Email, 300), Role: verdict.Cut(user.Role, 200),
+		DeveloperPersona: verdict.Cut(user.DeveloperPersona, 1000), TechnicalLevel: verdict.Cut(user.TechnicalLevel, 1000),
+		ScimManaged: user.IsSCIMManaged,
+	}
+	if !user.AddedAt.IsZero() {
+		member.AddedAt = &metav1.Time{Time: user.AddedAt}
+	}
+	return member
+}
+
 // left are the steps that Observe or the guard leaves undone.
 func left(seen seenUser) []plan.Step {
 	if seen.fact.Kind == plan.Observed || seen.fact.Kind == plan.Guarded {
@@ -48,30 +59,13 @@ func left(seen seenUser) []plan.Step {
 	return nil
 }
 
-func (r *OrgUserReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUser) error {
+func (r *orgUserReconciler) patchStatus(ctx context.Context, before, after *v1alpha1.OrgUser) error {
 	// The finalizer was patched on the way: only the status is to be compared and sent.
 	before.ObjectMeta = *after.ObjectMeta.DeepCopy()
-	_, err := patchStatus(ctx, r.Status(), before, after, func(o client.Object) any {
-		return o.(*v1alpha1.OrgUser).Status //nolint:forcetypeassert // called with the two OrgUsers above only
-	})
-	return err
-}
-
-// reasonOf is the reason of an object's condition Ready.
-func reasonOf(object client.Object) string {
-	var conditions []metav1.Condition
-	switch o := object.(type) {
-	case *v1alpha1.OrgUser:
-		conditions = o.Status.Conditions
-	case *v1alpha1.OrgUserRoleBinding:
-		conditions = o.Status.Conditions
-	case *v1alpha1.Organization:
-		conditions = o.Status.Conditions
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return nil
 	}
-	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Reason
-	}
-	return ""
+	return client.IgnoreNotFound(r.Status().Patch(ctx, after, client.MergeFrom(before)))
 }
 
 // announceHeld tells once that the guard holds something, with the numbers, which change and so are in no condition.

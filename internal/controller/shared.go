@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -22,7 +22,7 @@ type shared struct {
 	// live reads past the cache.
 	live          client.Reader
 	cache         *declared.Cache
-	edge          *edge
+	edge          *edge.Edge
 	organizations *organization.Organizations
 	events        events.EventRecorder
 }
@@ -61,14 +61,6 @@ func (s *shared) organizationOf(ctx context.Context, object client.Object) (*v1a
 	return org, nil, verdict.OrganizationNotReady(ref), nil
 }
 
-// patchStatus writes the status if it differs from what it was.
-func patchStatus(ctx context.Context, writer client.SubResourceWriter, before, after client.Object, statusOf func(client.Object) any) (bool, error) {
-	if equality.Semantic.DeepEqual(statusOf(before), statusOf(after)) {
-		return false, nil
-	}
-	return true, client.IgnoreNotFound(writer.Patch(ctx, after, client.MergeFrom(before)))
-}
-
 // announce sends the event of an object that comes into trouble or out of it.
 func (s *shared) announce(object client.Object, before []metav1.Condition, v verdict.Verdict) {
 	event, ok := verdict.Turn(before, v)
@@ -90,13 +82,4 @@ type brief struct{ events.EventRecorder }
 
 func (b brief) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
 	b.EventRecorder.Eventf(regarding, related, eventtype, reason, action, "%s", verdict.Cut(fmt.Sprintf(note, args...), maxNote))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

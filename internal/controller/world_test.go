@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -388,6 +389,32 @@ func (w *world) quiet() {
 type writeCounter struct {
 	mu     sync.Mutex
 	counts map[string]int
+	// failing is in the body of a write that fails, once; "" is in none.
+	failing string
+}
+
+// failOnce has the next write fail that has the text in its body.
+func (c *writeCounter) failOnce(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failing = text
+}
+
+// fails says whether a write fails. c.mu is held.
+func (c *writeCounter) fails(request *http.Request) bool {
+	if c.failing == "" || request.GetBody == nil {
+		return false
+	}
+	body, err := request.GetBody()
+	if err != nil {
+		return false
+	}
+	text, err := io.ReadAll(body)
+	if err != nil || !strings.Contains(string(text), c.failing) {
+		return false
+	}
+	c.failing = ""
+	return true
 }
 
 func (c *writeCounter) wrap(next http.RoundTripper) http.RoundTripper {
@@ -398,7 +425,11 @@ func (c *writeCounter) wrap(next http.RoundTripper) http.RoundTripper {
 				c.counts = map[string]int{}
 			}
 			c.counts[writeOf(request)]++
+			fails := c.fails(request)
 			c.mu.Unlock()
+			if fails {
+				return nil, errors.New("the write failed")
+			}
 		}
 		return next.RoundTrip(request)
 	})

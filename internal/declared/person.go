@@ -120,6 +120,17 @@ func DueAt(org *v1alpha1.Organization, line *v1alpha1.Leaver) time.Time {
 	return line.Since.Add(RemovalDelay(org))
 }
 
+// MaxLeavers is how many people an Organization remembers as leavers: what its CustomResourceDefinition takes.
+const MaxLeavers = 1000
+
+// WhoLeft names a leaver for people.
+func WhoLeft(line v1alpha1.Leaver) string {
+	if line.Email != "" {
+		return line.Email
+	}
+	return line.UserID
+}
+
 // ClaimOf is an OrgUser as plans have it.
 func ClaimOf(user *v1alpha1.OrgUser, organization *plan.Organization) *plan.Claim {
 	return &plan.Claim{

@@ -41,7 +41,7 @@ type Organizations struct {
 // New returns no organizations yet.
 func New(options Options) *Organizations {
 	w := &world{
-		cache: options.Cache, live: options.Live, edge: options.Edge, api: options.Metrics, metrics: options.Looks,
+		cache: options.Cache, live: options.Live, edge: options.Edge, api: openai.NewMetrics(options.Registry), metrics: NewMetrics(options.Registry),
 		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, began: options.Now(), turnGroup: &sync.WaitGroup{},
 		transport: options.Transport,
 	}
@@ -190,6 +190,8 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 		o.emptyFrom(a.now())
 	}
 	a.mu.Unlock()
+	a.api.DeleteOrganization(object.String())
+	a.metrics.DeleteOrganization(object.String())
 	a.edge.WakeObjects(object)
 	if o != nil {
 		o.wakeEverybody()

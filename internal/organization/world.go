@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,12 +47,12 @@ type Made struct {
 type Options struct {
 	Cache *declared.Cache
 	// Live reads past the cache.
-	Live    client.Reader
-	Edge    Edge
-	Metrics *openai.Metrics
-	Looks   *Metrics
-	Log     logr.Logger
-	Now     func() time.Time
+	Live client.Reader
+	Edge Edge
+	// Registry is where metrics are registered; nil: nowhere.
+	Registry prometheus.Registerer
+	Log      logr.Logger
+	Now      func() time.Time
 	// RequestTimeout bounds one request. 0: 30 s.
 	RequestTimeout time.Duration
 	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,27 +48,24 @@ func SecretForbidden(org *v1alpha1.Organization) Verdict {
 			org.Spec.AdminKeySecretRef.Name, org.Namespace)}
 }
 
-// SecretWithoutKey says that the Secret holds no admin key where it is looked for.
+// SecretWithoutKey says that the Secret holds no admin key where it is looked for. It tells nobody which other keys there are:
+// a manifest can name any Secret of its namespace, and a status is read by more people than a Secret.
 func SecretWithoutKey(org *v1alpha1.Organization, secret *corev1.Secret) Verdict {
 	ref := org.Spec.AdminKeySecretRef
-	found := "it is empty"
-	if _, ok := secret.Data[ref.Key]; ok {
-		found = "that key is empty"
-	} else if len(secret.Data) > 0 {
-		var keys []string
-		for key := range secret.Data {
-			keys = append(keys, key)
-		}
-		slices.Sort(keys)
-		found = "its keys are " + strings.Join(keys, ", ")
-		if slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "sk-") }) {
-			// Somebody took a key's name for its value.
-			found = "the name of one of its keys looks like an admin key, which belongs into the value"
-		}
+	found, mend := "it has no such key", "; or name the key that has it"
+	_, there := secret.Data[ref.Key]
+	switch {
+	case there:
+		found, mend = "that key is empty", ""
+	case len(secret.Data) == 0:
+		found, mend = "it is empty", ""
+	case slices.ContainsFunc(slices.Collect(maps.Keys(secret.Data)), func(key string) bool { return strings.HasPrefix(key, "sk-") }):
+		// Somebody took a key's name for its value.
+		found, mend = "the name of one of its keys looks like an admin key, which belongs into the value", ""
 	}
 	return Verdict{Stalled, v1alpha1.ReasonSecretInvalid,
 		fmt.Sprintf("Secret %q has no admin key under %q, which spec.adminKeySecretRef.key names: %s; "+
-			"put the organization's admin key (sk-admin-...) there", ref.Name, ref.Key, found)}
+			"put the organization's admin key (sk-admin-...) there%s", ref.Name, ref.Key, found, mend)}
 }
 
 // SecretInvalid says why what the Secret holds cannot be used.

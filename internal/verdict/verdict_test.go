@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -161,5 +162,31 @@ func TestALineAndTheSumSayWhatASubjectLacks(t *testing.T) {
 	all[0].Said = plan.Said{Fact: plan.Fact{Kind: plan.Unknown}}
 	if got := Lines(acme(), all[:1], before)[0].State; got != v1alpha1.SubjectAssigned {
 		t.Errorf("what cannot be said yet does not stay as it was: %s", got)
+	}
+}
+
+func TestASecretWithoutTheKeyTellsNoOtherKeys(t *testing.T) {
+	org := acme()
+	org.Spec.AdminKeySecretRef = v1alpha1.SecretKeyReference{Name: "openai", Key: "api-key"}
+	for name, c := range map[string]struct {
+		data  map[string][]byte
+		words string
+	}{
+		"empty":                  {nil, `no admin key under "api-key", which spec.adminKeySecretRef.key names: it is empty; put`},
+		"an empty key":           {map[string][]byte{"api-key": nil, "other-name": []byte("x")}, "that key is empty; put"},
+		"another key":            {map[string][]byte{"other-name": []byte("x")}, "it has no such key; put the organization's admin key (sk-admin-...) there; or name the key that has it"},
+		"an admin key as a name": {map[string][]byte{"sk-admin-secret": []byte("x"), "other-name": nil}, "the name of one of its keys looks like an admin key, which belongs into the value; put"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := SecretWithoutKey(org, &corev1.Secret{Data: c.data})
+			if v.State != Stalled || v.Reason != v1alpha1.ReasonSecretInvalid || !strings.Contains(v.Message, c.words) {
+				t.Errorf("got %+v", v)
+			}
+			for key := range c.data {
+				if key != "api-key" && strings.Contains(v.Message, key) {
+					t.Errorf("%q tells the name of the key %s", v.Message, key)
+				}
+			}
+		})
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package statemetrics
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
@@ -87,8 +88,9 @@ func manyObjects(t *testing.T) cache.Cache {
 func TestAScrapeOfTenThousandObjectsIsQuick(t *testing.T) {
 	elected := make(chan struct{})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&stateMetrics{
-		reader: manyObjects(t), organizations: organization.New(organization.Options{Now: time.Now}), reconciler: &OrganizationReconciler{}, elected: elected,
+	registry.MustRegister(&Metrics{
+		Cache: manyObjects(t), Organizations: organization.New(organization.Options{Now: time.Now}), Elected: elected,
+		Undeclared: func(types.NamespacedName) Undeclared { return Undeclared{} },
 	})
 	scrape := func() map[string]float64 {
 		values := map[string]float64{}

@@ -1,4 +1,6 @@
-package controller
+// Package statemetrics says at each scrape how many objects there are in which state, and what is known of each
+// organization. The metrics of the calls to the API are in package openai, those of the looks in package organization.
+package statemetrics
 
 import (
 	"context"
@@ -6,16 +8,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
-// The metrics of the state. Those of the calls to the API are in internal/openai. No label has an email or a
-// user's ID, and none is named like one that Prometheus Operator gives to a target (namespace, endpoint, pod,
-// service, container, job, instance), which would win.
+// No label has an email or a user's ID, and none is named like one that Prometheus Operator gives to a target (namespace,
+// endpoint, pod, service, container, job, instance), which would win.
 var (
 	rosterAge = describeOrganizations("rollcall_roster_age_seconds",
 		"Seconds since the organization was last read whole; since the Organization was created, if it never was.")
@@ -56,22 +56,29 @@ func describeOrganizations(name, help string, labels ...string) *prometheus.Desc
 // scrapeTimeout bounds the reads of a scrape. They come from memory, so it says that something is broken.
 const scrapeTimeout = 10 * time.Second
 
-// stateMetrics makes the metrics of the state at the moment of a scrape, from the caches and rosters. What is
+// Metrics makes the metrics of the state at the moment of a scrape, from the caches and rosters. What is
 // not there any more has no series, and nothing needs to be set when something changes. Only the manager that
 // acts gives them, so that sums over replicas count once.
-type stateMetrics struct {
-	reader        client.Reader
-	organizations *organization.Organizations
-	reconciler    *OrganizationReconciler
-	elected       <-chan struct{}
+type Metrics struct {
+	// Cache has all objects.
+	Cache         client.Reader
+	Organizations *organization.Organizations
+	// Undeclared says what was found last of what no object of an Organization declares.
+	Undeclared func(types.NamespacedName) Undeclared
+	// Elected is closed once this manager acts.
+	Elected <-chan struct{}
 }
 
-func newStateMetrics(mgr ctrl.Manager, organizations *organization.Organizations, reconciler *OrganizationReconciler) *stateMetrics {
-	return &stateMetrics{reader: mgr.GetCache(), organizations: organizations, reconciler: reconciler, elected: mgr.Elected()}
+// Undeclared is what stands against taking what no object declares.
+type Undeclared struct {
+	// Held are the removals of users that the guard holds.
+	Held int
+	// Blocked: nothing is taken at all.
+	Blocked bool
 }
 
 // Describe implements prometheus.Collector.
-func (m *stateMetrics) Describe(descriptions chan<- *prometheus.Desc) {
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		rosterAge, resyncInterval, rosterUsers, serviceAccounts, scimManaged, declaredUsers, undeclaredUsers,
 		undeclaredRoles, undeclaredBlocked, heldRemovals, leavingUsers, learntRate, changesMade, objects,
@@ -81,9 +88,9 @@ func (m *stateMetrics) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (m *stateMetrics) Collect(metrics chan<- prometheus.Metric) {
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	select {
-	case <-m.elected:
+	case <-m.Elected:
 	default:
 		return
 	}
@@ -105,17 +112,18 @@ func (m *stateMetrics) Collect(metrics chan<- prometheus.Metric) {
 }
 
 // organization gives the metrics of one Organization object.
-func (m *stateMetrics) organization(metrics chan<- prometheus.Metric, org *v1alpha1.Organization, users orgUserCounts) {
+func (m *Metrics) organization(metrics chan<- prometheus.Metric, org *v1alpha1.Organization, users orgUserCounts) {
 	name := client.ObjectKeyFromObject(org)
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{name.String()}, labels...)...)
 	}
-	view := m.organizations.View(name)
+	view := m.Organizations.View(name)
 	// The API server's clock, which dates objects, may be ahead.
 	gauge(rosterAge, max(0, time.Since(lastRead(org, view.ReadAt)).Seconds()))
 	gauge(resyncInterval, org.Spec.ResyncInterval.Seconds())
 	gauge(declaredUsers, float64(users.declared))
-	held := users.held + m.reconciler.heldUndeclared(name)
+	found := m.Undeclared(name)
+	held := users.held + found.Held
 	for _, line := range org.Status.Leaving {
 		if line.Held != "" {
 			held++
@@ -127,7 +135,7 @@ func (m *stateMetrics) organization(metrics chan<- prometheus.Metric, org *v1alp
 		gauge(learntRate, perMinute, string(endpoint))
 	}
 	blocked := 0.0
-	if m.reconciler.undeclaredBlocked(name) {
+	if found.Blocked {
 		blocked = 1
 	}
 	gauge(undeclaredBlocked, blocked)

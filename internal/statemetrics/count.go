@@ -1,4 +1,4 @@
-package controller
+package statemetrics
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 const unknown = "Unknown"
 
 // look counts all objects in the cache. Nothing is copied: what is listed is read, never written.
-func (m *stateMetrics) look(ctx context.Context) (counted, []v1alpha1.Organization, error) {
+func (m *Metrics) look(ctx context.Context) (counted, []v1alpha1.Organization, error) {
 	seen := counted{objects: map[objectSeries]int{}, of: map[types.NamespacedName]orgUserCounts{}}
 	organizations, users, bindings := &v1alpha1.OrganizationList{}, &v1alpha1.OrgUserList{}, &v1alpha1.OrgUserRoleBindingList{}
 	for _, list := range []client.ObjectList{organizations, users, bindings} {
-		if err := m.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		if err := m.Cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return seen, nil, err
 		}
 	}
