@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -134,7 +135,7 @@ func (r *OrgUserRoleBindingReconciler) observeSubjects(ctx context.Context, o *o
 			}
 		}
 	}
-	o.Wake(organization.Edited, false, q.unknown...) // all at once, so that one call looks for them
+	o.Wake(pending.Edited, false, q.unknown...) // all at once, so that one call looks for them
 	for i := range binding.Status.Subjects {
 		if err := q.line(ctx, &binding.Status.Subjects[i]); err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -73,7 +74,7 @@ func (r *OrgUserReconciler) wakeNamed(objects ...client.Object) {
 		return
 	}
 	for _, object := range objects {
-		o.Wake(organization.Edited, true, declared.KeysOf(object)...)
+		o.Wake(pending.Edited, true, declared.KeysOf(object)...)
 	}
 }
 
@@ -92,7 +93,7 @@ func (r *OrgUserReconciler) wakeNaming(ctx context.Context, object client.Object
 	for i := range bindings {
 		r.edge.Wake(&bindings[i])
 		if o != nil {
-			o.Wake(organization.Edited, false, lineKeys(&bindings[i])...)
+			o.Wake(pending.Edited, false, lineKeys(&bindings[i])...)
 		}
 	}
 }
@@ -117,7 +118,7 @@ func writtenDown(object client.Object) string {
 func (r *OrgUserRoleBindingReconciler) bindingWakes() handler.EventHandler {
 	wake := func(binding *v1alpha1.OrgUserRoleBinding, keys []plan.Key) {
 		if o := r.organizations.Of(declared.OrganizationOf(binding)); o != nil {
-			o.Wake(organization.Edited, true, keys...)
+			o.Wake(pending.Edited, true, keys...)
 		}
 	}
 	return handler.Funcs{
@@ -294,7 +295,7 @@ func (r *OrganizationReconciler) changed(ctx context.Context, before, after *v1a
 	if keys := differingLeavers(before, after); len(keys) > 0 {
 		r.edge.WakeOrganization(named(after), gathering)
 		if o != nil {
-			o.Wake(organization.Edited, true, keys...)
+			o.Wake(pending.Edited, true, keys...)
 		}
 		if len(before.Status.Leaving) >= maxLeavers && len(after.Status.Leaving) < maxLeavers {
 			r.edge.WakeObjects(named(after))

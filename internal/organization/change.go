@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -17,21 +18,21 @@ func (t *turn) stale(p *passenger, due plan.Due) bool {
 	if age <= fresh {
 		return false
 	}
-	t.log.V(1).Info("a look became too old before the call", "who", p.user.Who(), "age", age.String())
+	t.log.V(1).Info("a look became too old before the call", "who", p.User.Who(), "age", age.String())
 	t.late(p, due)
 	return true
 }
 
 // makeAll makes the steps of a person, all at once: one refusal stops no other.
 func (t *turn) makeAll(ctx context.Context, p *passenger) {
-	done := make(chan struct{}, len(p.steps))
-	for _, due := range p.steps {
+	done := make(chan struct{}, len(p.agreed))
+	for _, due := range p.agreed {
 		go func() {
 			t.make(ctx, p, due)
 			done <- struct{}{}
 		}()
 	}
-	for range p.steps {
+	for range p.agreed {
 		<-done
 	}
 }
@@ -42,11 +43,11 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	if l == nil || ctx.Err() != nil || t.stale(p, due) {
 		return false
 	}
-	if !t.spend(p, endpointOf(due.Step)) {
+	if !t.spend(p, pending.EndpointOf(due.Step)) {
 		return false
 	}
-	t.begin(p.key.ID)
-	defer t.end(p.key.ID)
+	t.begin(p.Key.ID)
+	defer t.end(p.Key.ID)
 	sentAt := t.now()
 	t.metrics.observeLook(l.object, sentAt.Sub(p.seenAt))
 	// It is carried to its end also when the manager stops: what is sent is to be known.
@@ -55,18 +56,6 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	err := t.call(openai.Prepaid(request), l, sentAt, due.Step)
 	t.note(ctx, p, l, due, sentAt, err)
 	return true
-}
-
-func endpointOf(step plan.Step) openai.Endpoint {
-	switch step.Verb {
-	case plan.Update:
-		return openai.EndpointUpdateUser
-	case plan.Remove:
-		return openai.EndpointDeleteUser
-	case plan.Assign:
-		return openai.EndpointAssignRole
-	}
-	return openai.EndpointUnassignRole
 }
 
 // call sends the step, and keeps what its answer says of the organization.
@@ -234,7 +223,7 @@ func (t *turn) late(p *passenger, due plan.Due) {
 }
 
 // lateKey is under what it is kept that somebody's look was too old once.
-func lateKey(p *passenger) lookKey { return lookKey{key: plan.Key{ID: p.key.ID, Email: "late"}} }
+func lateKey(p *passenger) lookKey { return lookKey{key: plan.Key{ID: p.Key.ID, Email: "late"}} }
 
 // lookFailed keeps that a look failed, and until when it is not tried again.
 func (o *Organization) lookFailed(key lookKey, err error) {
@@ -291,7 +280,7 @@ func (o *Organization) free(which func(plan.Fact) bool) {
 		}
 	}
 	o.mu.Unlock()
-	o.pending.wake(Due, true, keys...)
+	o.pending.Wake(pending.Due, true, keys...)
 }
 
 func (o *Organization) freeGuarded() {

@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -58,15 +59,15 @@ func (l *left) prepare(ctx context.Context) {
 
 // allows says whether the guard lets the candidate come to the look, and counts them if so. Else it is kept that it does
 // not, and until when.
-func (l *left) allows(ctx context.Context, c *candidate) bool {
-	if c.lane != taking || !slices.ContainsFunc(c.steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
+func (l *left) allows(ctx context.Context, c *pending.Candidate) bool {
+	if c.Lane != pending.Taking || !slices.ContainsFunc(c.Steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
 		return true
 	}
 	l.prepare(ctx)
 	if l.lastError != nil {
 		return true // it is asked again on a fresh look
 	}
-	for _, due := range c.steps {
+	for _, due := range c.Steps {
 		org := l.objects[due.Asker]
 		if org == nil {
 			continue
@@ -74,7 +75,7 @@ func (l *left) allows(ctx context.Context, c *candidate) bool {
 		facts := plan.Facts{Owners: l.owners, Removals: l.removals}
 		_, held := plan.Guard([]plan.Step{due.Step}, rulesOf(org, l.users+l.removals), facts)
 		if len(held) > 0 {
-			l.t.hold(c.user, due, held[0].Rule, org, facts, l.until)
+			l.t.hold(c.User, due, held[0].Rule, org, facts, l.until)
 			return false
 		}
 		if due.Step.DemotesOwner {
@@ -177,11 +178,11 @@ func (t *turn) stayingOwners() []openai.User {
 	needed := 0
 	changing := map[string]bool{}
 	for _, p := range t.people {
-		for _, due := range p.candidate.steps {
+		for _, due := range p.Candidate.Steps {
 			if !due.Step.MayDemote() {
 				continue
 			}
-			changing[p.key.ID] = true
+			changing[p.Key.ID] = true
 			org, err := t.cache.Organization(context.Background(), namespacedName(due.Asker))
 			if err == nil && org != nil {
 				needed = max(needed, int(org.Spec.Guard.MinOwners))
@@ -229,7 +230,7 @@ type passing struct {
 func (t *turn) askers() []plan.Ref {
 	var askers []plan.Ref
 	for _, p := range t.people {
-		for _, due := range p.steps {
+		for _, due := range p.agreed {
 			if !slices.Contains(askers, due.Asker) {
 				askers = append(askers, due.Asker)
 			}
@@ -260,7 +261,7 @@ func (t *turn) ownersSeen() int {
 	}
 	for _, p := range t.people {
 		if t.lookedAt(p) && p.failed == nil {
-			add(p.key.ID)
+			add(p.Key.ID)
 		}
 	}
 	return count
@@ -273,7 +274,7 @@ func (t *turn) asked(asker plan.Ref) []passing {
 	}
 	var steps []passing
 	for _, p := range t.people {
-		for _, due := range p.steps {
+		for _, due := range p.agreed {
 			if p.failed == nil && due.Asker == asker && !t.stale(p, due) {
 				steps = append(steps, passing{p, due})
 			}

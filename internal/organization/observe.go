@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -53,11 +54,11 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			<-listed
 			switch {
 			case t.rolesOnly(p):
-			case p.key.ID == "":
+			case p.Key.ID == "":
 				p.failed = listFailed
-			case p.user.Email != "" && listFailed != nil:
+			case p.User.Email != "" && listFailed != nil:
 				p.failed = listFailed
-			case p.user.Email != "" && found[p.key.ID]:
+			case p.User.Email != "" && found[p.Key.ID]:
 				p.seenAt = listedAt
 			default:
 				// They have no address, or another one by now: only their ID finds them.
@@ -80,11 +81,11 @@ func (t *turn) emails() []string {
 	var emails []string
 	for _, p := range t.people {
 		switch {
-		case p.key.ID == "":
-			emails = append(emails, p.key.Email)
+		case p.Key.ID == "":
+			emails = append(emails, p.Key.Email)
 		case t.rolesOnly(p):
-		case p.user.Email != "":
-			emails = append(emails, p.user.Email)
+		case p.User.Email != "":
+			emails = append(emails, p.User.Email)
 		}
 	}
 	for _, owner := range t.staying {
@@ -97,12 +98,12 @@ func (t *turn) emails() []string {
 
 // rolesOnly says whether only the roles of somebody are asked for, on which no change rests in this turn.
 func (t *turn) rolesOnly(p *passenger) bool {
-	return t.lane == looking && p.key.ID != "" && !p.look.User
+	return t.lane == pending.Looking && p.Key.ID != "" && !p.Look.User
 }
 
 func (t *turn) firstAsker() (asker namespacedName) {
 	for _, p := range t.people {
-		for _, due := range p.candidate.steps {
+		for _, due := range p.Candidate.Steps {
 			return namespacedName(due.Asker)
 		}
 	}
@@ -119,12 +120,12 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 		return time.Time{}, errNoKey
 	}
 	begun := t.now()
-	user, err := l.client.GetUser(openai.Prepaid(ctx), p.key.ID)
+	user, err := l.client.GetUser(openai.Prepaid(ctx), p.Key.ID)
 	if openai.IsNotFound(err) {
 		if err := t.answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
-		t.saw(t.roster.SawNobody(begun, p.key.ID))
+		t.saw(t.roster.SawNobody(begun, p.Key.ID))
 		return t.now(), nil
 	}
 	if err := t.answered(l, err); err != nil {
@@ -137,22 +138,22 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 // observeRoles looks at the roles of one user that are in question: at all of them where they are not known, else at
 // those of the steps. It returns when the first answer came.
 func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error) {
-	if p.key.ID == "" {
+	if p.Key.ID == "" {
 		return time.Time{}, nil
 	}
-	if p.look.Roles {
+	if p.Look.Roles {
 		t.spend(p, openai.EndpointListUserRoles)
-		return t.listRoles(ctx, p.key.ID)
+		return t.listRoles(ctx, p.Key.ID)
 	}
 	var first time.Time
 	var seen []plan.Due
-	for _, due := range p.candidate.steps {
+	for _, due := range p.Candidate.Steps {
 		if due.Step.Role.ID == "" {
 			seen = append(seen, due)
 			continue
 		}
 		t.spend(p, openai.EndpointGetUserRole)
-		at, err := t.observeRole(ctx, p.key.ID, due.Step.Role)
+		at, err := t.observeRole(ctx, p.Key.ID, due.Step.Role)
 		switch {
 		case err == nil:
 			seen = append(seen, due)
@@ -160,14 +161,14 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 			return first, err
 		default:
 			// It holds up this step, and no other of the person.
-			t.fail(due.Step.Target(), (&plan.Person{User: p.user}).Fingerprint(due.Step, due.Asker),
+			t.fail(due.Step.Target(), (&plan.Person{User: p.User}).Fingerprint(due.Step, due.Asker),
 				plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
 		}
 		if first.IsZero() {
 			first = at
 		}
 	}
-	p.candidate.steps = seen
+	p.Candidate.Steps = seen
 	return first, nil
 }
 
@@ -211,7 +212,7 @@ func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (
 
 // saw has those taken up who were found to differ from what was known, and with an owner more whom the guard held.
 func (o *Organization) saw(changed []plan.Key) {
-	o.pending.wake(Due, true, changed...)
+	o.pending.Wake(pending.Due, true, changed...)
 	if o.moreOwners() {
 		o.freeGuarded()
 	}

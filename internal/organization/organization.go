@@ -19,6 +19,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
@@ -29,7 +30,7 @@ type Organization struct {
 	pair    Pair
 	roster  *roster.Roster
 	limiter *openai.Limiter
-	pending *pending
+	pending *pending.People
 	log     logr.Logger
 
 	mu    sync.Mutex
@@ -51,7 +52,7 @@ type Organization struct {
 	owners   int
 	nextRead time.Time
 	// turns are those under way, choosing those of them that have nobody yet.
-	turns, choosing [lanes]int
+	turns, choosing [pending.Lanes]int
 	// readFor are the requests for a whole reading that the next one answers, by object.
 	readFor map[types.NamespacedName]string
 	// reading are those that the reading under way answers.
@@ -89,7 +90,7 @@ type lookKey struct {
 
 func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
 	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(),
+		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: pending.New(),
 		log:   w.log.WithValues("organizationID", pair.ID),
 		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
 		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
@@ -111,11 +112,11 @@ func (o *Organization) run(ctx context.Context) {
 			}
 			continue
 		}
-		timer.Reset(o.pending.ring(o.now()))
+		timer.Reset(o.pending.Ring(o.now()))
 		select {
 		case <-ctx.Done():
 			return
-		case <-o.pending.signal:
+		case <-o.pending.Signal():
 		case <-timer.C:
 		}
 	}
@@ -126,27 +127,27 @@ const atATime = 256
 
 // takeUp decides about those who were woken. It says whether there are more.
 func (o *Organization) takeUp(ctx context.Context) bool {
-	woken := o.pending.take(atATime)
+	woken := o.pending.Take(atATime)
 	for _, w := range woken {
 		if err := o.evaluate(ctx, w); err != nil {
 			if ctx.Err() != nil {
 				return false
 			}
-			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.key)
-			o.pending.wakeAt(o.now().Add(time.Second), w.key)
+			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.Key)
+			o.pending.WakeAt(o.now().Add(time.Second), w.Key)
 		}
 	}
 	return len(woken) == atATime
 }
 
 // evaluate decides about whoever has the key, on what is kept, and makes them a candidate if there is anything to do.
-func (o *Organization) evaluate(ctx context.Context, w woke) error {
-	ids := o.roster.IDs(w.key)
+func (o *Organization) evaluate(ctx context.Context, w pending.Woke) error {
+	ids := o.roster.IDs(w.Key)
 	if len(ids) == 0 {
 		return o.evaluateNobody(ctx, w)
 	}
-	if w.key.ID == "" {
-		o.pending.propose(w.key, nil, o.now())
+	if w.Key.ID == "" {
+		o.pending.Propose(w.Key, nil, o.now())
 	}
 	for _, id := range ids {
 		if err := o.evaluateUser(ctx, id, w); err != nil {
@@ -157,43 +158,43 @@ func (o *Organization) evaluate(ctx context.Context, w woke) error {
 }
 
 // evaluateNobody decides about a key that nobody has, so far as is known.
-func (o *Organization) evaluateNobody(ctx context.Context, w woke) error {
+func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error {
 	names := o.objects(ctx)
-	g, err := o.cache.Gather(ctx, names, []plan.Key{w.key})
+	g, err := o.cache.Gather(ctx, names, []plan.Key{w.Key})
 	if err != nil {
 		return err
 	}
-	confirmed := o.roster.NoUser(w.key.ID)
-	if w.key.ID == "" {
-		confirmed = o.roster.NoEmail(w.key.Email)
+	confirmed := o.roster.NoUser(w.Key.ID)
+	if w.Key.ID == "" {
+		confirmed = o.roster.NoEmail(w.Key.Email)
 	}
-	asked := len(g.Users) > 0 || len(g.Bindings) > 0 || slices.ContainsFunc(g.Organizations, remembers(w.key.ID))
-	if w.tell {
+	asked := len(g.Users) > 0 || len(g.Bindings) > 0 || slices.ContainsFunc(g.Organizations, remembers(w.Key.ID))
+	if w.Tell {
 		o.tell(g)
 	}
 	switch {
-	case confirmed && asked && w.key.ID != "":
+	case confirmed && asked && w.Key.ID != "":
 		// They left: what remembers them decides on that, and may stand for whoever has its address now.
 		for _, user := range g.Users {
-			if user.Spec.Email != "" && user.Status.UserID == w.key.ID {
-				o.pending.wake(w.urgency, true, plan.EmailKey(user.Spec.Email))
+			if user.Spec.Email != "" && user.Status.UserID == w.Key.ID {
+				o.pending.Wake(w.Urgency, true, plan.EmailKey(user.Spec.Email))
 			}
 		}
-		return o.evaluateUser(ctx, w.key.ID, w)
-	case !confirmed && asked && !o.waits(w.key, lookKey{key: w.key}):
-		lane := giving
-		if w.urgency == Reread {
-			lane = looking
+		return o.evaluateUser(ctx, w.Key.ID, w)
+	case !confirmed && asked && !o.waits(w.Key, lookKey{key: w.Key}):
+		lane := pending.Giving
+		if w.Urgency == pending.Reread {
+			lane = pending.Looking
 		}
-		o.pending.propose(w.key, &candidate{key: w.key, user: plan.User{ID: w.key.ID}, lane: lane, urgency: w.urgency, look: plan.Look{User: true}}, o.now())
+		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}}, o.now())
 	default:
-		o.pending.propose(w.key, nil, o.now())
+		o.pending.Propose(w.Key, nil, o.now())
 	}
 	return nil
 }
 
 // evaluateUser decides about one user.
-func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) error {
+func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Woke) error {
 	p, g, err := o.person(ctx, id)
 	if err != nil {
 		return err
@@ -201,30 +202,30 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) erro
 	d := plan.Decide(p)
 	o.clear(id, d)
 	o.declaredNow(id, d, g)
-	if w.tell {
+	if w.Tell {
 		o.tell(g)
 		if slices.ContainsFunc(d.Steps, func(due plan.Due) bool { return len(due.For) == 0 }) {
 			o.recount(g) // no other object can say what became of the step
 		}
 	}
 	key := plan.IDKey(id)
-	o.pending.wake(w.urgency, false, d.LookFor...)
+	o.pending.Wake(w.Urgency, false, d.LookFor...)
 	if d.WakeAt != 0 {
-		o.pending.wakeAt(time.Unix(d.WakeAt, 0), key)
+		o.pending.WakeAt(time.Unix(d.WakeAt, 0), key)
 	}
-	o.pending.propose(key, o.candidate(p, d, w.urgency), o.now())
+	o.pending.Propose(key, o.candidate(p, d, w.Urgency), o.now())
 	return nil
 }
 
 // candidate returns what is to be done for a person now, or nil.
-func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgency) *candidate {
-	c := &candidate{key: plan.IDKey(p.User.ID), user: p.User, urgency: urgency}
-	if o.waits(c.key, lookKey{key: c.key}) {
+func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pending.Urgency) *pending.Candidate {
+	c := &pending.Candidate{Key: plan.IDKey(p.User.ID), User: p.User, Urgency: urgency}
+	if o.waits(c.Key, lookKey{key: c.Key}) {
 		return nil // nothing rests on a look that cannot be made
 	}
-	c.look.User = d.Look.User
-	rolesWait := o.waits(c.key, lookKey{key: c.key, roles: true})
-	c.look.Roles = d.Look.Roles && !rolesWait
+	c.Look.User = d.Look.User
+	rolesWait := o.waits(c.Key, lookKey{key: c.Key, roles: true})
+	c.Look.Roles = d.Look.Roles && !rolesWait
 	var gives, takes []plan.Due
 	for _, due := range d.Steps {
 		switch {
@@ -236,22 +237,22 @@ func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgenc
 		}
 	}
 	for _, line := range p.Leaving {
-		c.order = line.Due
+		c.Order = line.Due
 	}
 	switch {
 	case len(gives) > 0:
-		c.lane, c.steps = giving, gives[:min(len(gives), maxStepsATurn)]
-	case c.look != (plan.Look{}) && urgency == Reread:
-		c.lane = looking
-	case c.look != (plan.Look{}):
-		c.lane = giving
+		c.Lane, c.Steps = pending.Giving, gives[:min(len(gives), maxStepsATurn)]
+	case c.Look != (plan.Look{}) && urgency == pending.Reread:
+		c.Lane = pending.Looking
+	case c.Look != (plan.Look{}):
+		c.Lane = pending.Giving
 	case len(takes) > 0:
-		c.lane, c.steps = taking, takes[:min(len(takes), maxStepsATurn)]
+		c.Lane, c.Steps = pending.Taking, takes[:min(len(takes), maxStepsATurn)]
 	default:
 		return nil
 	}
-	if c.lane != looking && c.urgency == Reread && len(c.steps) > 0 {
-		c.urgency = Due
+	if c.Lane != pending.Looking && c.Urgency == pending.Reread && len(c.Steps) > 0 {
+		c.Urgency = pending.Due
 	}
 	return c
 }
@@ -376,7 +377,7 @@ func (o *Organization) Setting() declared.Setting { return o.setting() }
 func (o *Organization) Roster() *roster.Roster { return o.roster }
 
 // WaitsSince is since when somebody waits for a turn; false if they do not.
-func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.waitingSince(key) }
+func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.WaitingSince(key) }
 
 // LookFact says why a look at somebody who is not known was not made yet, if it was tried.
 func (o *Organization) LookFact(key plan.Key) plan.Fact {
@@ -389,8 +390,8 @@ func (o *Organization) LookFact(key plan.Key) plan.Fact {
 }
 
 // Wake has people taken up soon.
-func (o *Organization) Wake(urgency Urgency, tell bool, keys ...plan.Key) {
-	o.pending.wake(urgency, tell, keys...)
+func (o *Organization) Wake(urgency pending.Urgency, tell bool, keys ...plan.Key) {
+	o.pending.Wake(urgency, tell, keys...)
 }
 
 // Objects are the Organization objects that stand for the organization, whether their key is good or not.
@@ -433,7 +434,7 @@ func (o *Organization) waits(key plan.Key, look lookKey) bool {
 	if t == nil || !o.now().Before(time.Unix(t.Until, 0)) {
 		return false
 	}
-	o.pending.wakeAt(time.Unix(t.Until, 0), key)
+	o.pending.WakeAt(time.Unix(t.Until, 0), key)
 	return true
 }
 

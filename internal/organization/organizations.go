@@ -529,7 +529,7 @@ func (a *Organizations) View(object types.NamespacedName) View {
 	if o != nil {
 		v.ReadAt, v.Counts = o.roster.ReadAt(), o.roster.Counts()
 		v.Learnt, v.Paused = o.limiter.Learnt(), o.limiter.Paused()
-		v.ReadErr, v.Slow = o.readError(), o.pending.longest(a.now()) > patience
+		v.ReadErr, v.Slow = o.readError(), o.pending.Longest(a.now()) > patience
 	}
 	return v
 }

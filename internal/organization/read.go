@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
@@ -91,7 +92,7 @@ func (o *Organization) becameKnown(l *link) {
 	}
 	o.mu.Unlock()
 	o.wakeEverybody()
-	o.pending.nudge()
+	o.pending.Nudge()
 }
 
 // wakeEverybody has all taken up of whom any object speaks.
@@ -110,7 +111,7 @@ func (o *Organization) WakeObject(ctx context.Context, name types.NamespacedName
 		return
 	}
 	for i := range users {
-		o.pending.wake(Reread, false, declared.KeysOf(&users[i])...)
+		o.pending.Wake(pending.Reread, false, declared.KeysOf(&users[i])...)
 	}
 	bindings, err := o.cache.Bindings(ctx, name)
 	if err != nil {
@@ -118,10 +119,10 @@ func (o *Organization) WakeObject(ctx context.Context, name types.NamespacedName
 		return
 	}
 	for i := range bindings {
-		o.pending.wake(Reread, false, declared.KeysOf(&bindings[i])...)
+		o.pending.Wake(pending.Reread, false, declared.KeysOf(&bindings[i])...)
 	}
 	if org, err := o.cache.Organization(ctx, name); err == nil && org != nil {
-		o.pending.wake(Reread, false, declared.KeysOf(org)...)
+		o.pending.Wake(pending.Reread, false, declared.KeysOf(org)...)
 	}
 }
 
@@ -298,7 +299,7 @@ func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 	o.log.V(1).Info("read the organization whole", "users", len(users), "changed", len(changed))
 	o.sighted(ctx)
 	o.sweepTried()
-	o.pending.wake(Reread, true, changed...)
+	o.pending.Wake(pending.Reread, true, changed...)
 	for _, name := range o.objects(ctx) {
 		unsettled, err := o.cache.Unsettled(ctx, name)
 		if err != nil {
@@ -306,11 +307,11 @@ func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 			continue
 		}
 		for _, object := range unsettled {
-			o.pending.wake(Reread, false, declared.KeysOf(object)...)
+			o.pending.Wake(pending.Reread, false, declared.KeysOf(object)...)
 			o.edge.Wake(object)
 		}
 		if org, err := o.cache.Organization(ctx, name); err == nil && org != nil {
-			o.pending.wake(Reread, false, declared.KeysOf(org)...)
+			o.pending.Wake(pending.Reread, false, declared.KeysOf(org)...)
 		}
 	}
 }
@@ -346,7 +347,7 @@ func (o *Organization) listCatalog(ctx context.Context, l *link) error {
 		}
 		for i := range bindings {
 			o.edge.Wake(&bindings[i])
-			o.pending.wake(Due, false, declared.KeysOf(&bindings[i])...)
+			o.pending.Wake(pending.Due, false, declared.KeysOf(&bindings[i])...)
 		}
 	}
 	return nil
@@ -402,7 +403,7 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 		if o.waits(key, lookKey{key, true}) {
 			continue // it hides nobody behind it
 		}
-		if _, waits := o.pending.waitingSince(key); waits {
+		if _, waits := o.pending.WaitingSince(key); waits {
 			listed++
 			continue
 		}
@@ -416,8 +417,8 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 			continue
 		}
 		listed++
-		o.pending.propose(key, &candidate{key: key, user: p.User, lane: looking, urgency: Reread, look: plan.Look{Roles: true}}, o.now())
-		o.pending.nudge()
+		o.pending.Propose(key, &pending.Candidate{Key: key, User: p.User, Lane: pending.Looking, Urgency: pending.Reread, Look: plan.Look{Roles: true}}, o.now())
+		o.pending.Nudge()
 	}
 }
 
@@ -458,7 +459,7 @@ func (o *Organization) sighted(ctx context.Context) {
 	o.mu.Lock()
 	o.undeclared, o.sums, o.unresolved = now, sums, unresolved
 	o.mu.Unlock()
-	o.pending.wake(Reread, false, wake...)
+	o.pending.Wake(pending.Reread, false, wake...)
 }
 
 // suspects are the users who may be undeclared, or hold undeclared roles.

@@ -24,6 +24,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -442,7 +443,7 @@ func (s *scene) edit(object client.Object) {
 
 func (s *scene) wake(object client.Object) {
 	if o := s.all.Of(declared.OrganizationOf(object)); o != nil {
-		o.Wake(Edited, true, declared.KeysOf(object)...)
+		o.Wake(pending.Edited, true, declared.KeysOf(object)...)
 	}
 }
 
