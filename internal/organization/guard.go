@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // left is what the guard has left, on what is kept: only so many are looked at.
@@ -90,32 +91,25 @@ func (l *left) allows(ctx context.Context, c *pending.Candidate) bool {
 
 // hold keeps that the guard holds a step, and until when.
 func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.Organization, facts plan.Facts, until time.Time) {
+	target, fingerprint := due.Step.Target(), (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)
 	fact := plan.Fact{Kind: plan.Guarded, Rule: rule, Object: due.Asker}
-	try := plan.Try{Fingerprint: (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)}
 	if rule == plan.RuleMinOwners {
 		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: int(org.Spec.Guard.MinOwners)}
-	} else {
-		fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
-		if until.IsZero() {
-			until = t.now() // what counts is of this turn, and its window is not known yet
-		}
-		if fact.Numbers.Most > 0 {
-			fact.Until, try.Until = until.Unix(), seconds(until)
-		}
-	}
-	try.Fact = fact
-	now := &tried{Try: try}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if rule == plan.RuleMinOwners {
 		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
 		// none is more.
-		if before := t.tried[due.Step.Target()]; before != nil && before.Fingerprint == try.Fingerprint && before.Fact.Kind == plan.Guarded {
-			now.attempts = before.attempts + 1
-		}
-		now.Until = seconds(t.now().Add(spaced(now.attempts, firstRefusal, lastRefusal)))
+		t.tries.Failed(target, fingerprint, fact, tries.Refusal)
+		return
 	}
-	t.keep(due.Step.Target(), now)
+	held := plan.Try{Fingerprint: fingerprint}
+	fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
+	if until.IsZero() {
+		until = t.now() // what counts is of this turn, and its window is not known yet
+	}
+	if fact.Numbers.Most > 0 {
+		fact.Until, held.Until = until.Unix(), tries.Seconds(until)
+	}
+	held.Fact = fact
+	t.tries.Held(target, held)
 }
 
 func (t *turn) users() int {
@@ -314,8 +308,8 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 	}
 	if err := t.countRemovals(ctx, org, len(leavers), leavers); err != nil {
 		for _, step := range passed {
-			t.fail(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
-				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + describe(err)}, firstRetry, lastRetry)
+			t.tries.Failed(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
+				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + describe(err)}, tries.Retry)
 		}
 		return nil, err
 	}
@@ -416,7 +410,7 @@ func (t *turn) refund(ctx context.Context, asker plan.Ref) {
 	if err != nil {
 		t.log.Error(err, "a removal that was not made stays counted in this window")
 	}
-	t.freeGuarded()
+	t.FreeGuarded()
 }
 
 // makeTaking makes the steps that passed, all at once.

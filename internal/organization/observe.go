@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // errBudget says that the budget has no call left for a look that turned out to be needed.
@@ -161,8 +162,8 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 			return first, err
 		default:
 			// It holds up this step, and no other of the person.
-			t.fail(due.Step.Target(), (&plan.Person{User: p.User}).Fingerprint(due.Step, due.Asker),
-				plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
+			t.tries.Failed(due.Step.Target(), (&plan.Person{User: p.User}).Fingerprint(due.Step, due.Asker),
+				plan.Fact{Kind: plan.Retrying, Words: describe(err)}, tries.Retry)
 		}
 		if first.IsZero() {
 			first = at
@@ -182,7 +183,7 @@ func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time,
 	if err := o.answered(l, err); err != nil {
 		return time.Time{}, err
 	}
-	o.lookSucceeded(lookKey{plan.IDKey(userID), true})
+	o.tries.LookSucceeded(tries.Look{Key: plan.IDKey(userID), Roles: true})
 	if changed, taken := o.roster.ListedRoles(begun, userID, roles); changed && taken {
 		o.saw(o.roster.KeysOf(userID))
 	}
@@ -214,7 +215,7 @@ func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (
 func (o *Organization) saw(changed []plan.Key) {
 	o.pending.Wake(pending.Due, true, changed...)
 	if o.moreOwners() {
-		o.freeGuarded()
+		o.FreeGuarded()
 	}
 }
 

@@ -8,7 +8,6 @@ package organization
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // Organization is one live organization.
@@ -31,16 +31,11 @@ type Organization struct {
 	roster  *roster.Roster
 	limiter *openai.Limiter
 	pending *pending.People
+	tries   *tries.Memory
 	log     logr.Logger
 
 	mu    sync.Mutex
 	links map[types.NamespacedName]*link
-	tried map[plan.Target]*tried
-	// triedBy has the targets by user ID.
-	triedBy map[string]map[plan.Target]bool
-	looks   map[lookKey]*tried
-	// inFlight counts the changing calls under way, by user ID.
-	inFlight map[string]int
 	// alias has the IDs that the API answered with for roles, where they are others than were sent.
 	alias map[string]string
 	// undeclared is what the last whole reading found undeclared, and in how many in a row.
@@ -76,24 +71,12 @@ type sighting struct {
 	roles map[string]int
 }
 
-// tried is what came of the last try of a step or a look.
-type tried struct {
-	plan.Try
-	attempts int
-}
-
-// lookKey is a look that failed: at a user's roles, or at whether somebody is there.
-type lookKey struct {
-	key   plan.Key
-	roles bool
-}
-
 func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
 	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: pending.New(),
-		log:   w.log.WithValues("organizationID", pair.ID),
-		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
-		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
+		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: pending.New(), tries: tries.New(w.now),
+		log:    w.log.WithValues("organizationID", pair.ID),
+		links:  map[types.NamespacedName]*link{},
+		reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
 		stop:  func() {},
 		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
 	}
@@ -181,7 +164,7 @@ func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error
 			}
 		}
 		return o.evaluateUser(ctx, w.Key.ID, w)
-	case !confirmed && asked && !o.waits(w.Key, lookKey{key: w.Key}):
+	case !confirmed && asked && !o.waits(tries.Look{Key: w.Key}):
 		lane := pending.Giving
 		if w.Urgency == pending.Reread {
 			lane = pending.Looking
@@ -200,7 +183,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Wo
 		return err
 	}
 	d := plan.Decide(p)
-	o.clear(id, d)
+	o.tries.Settle(id, d)
 	o.declaredNow(id, d, g)
 	if w.Tell {
 		o.tell(g)
@@ -220,11 +203,11 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Wo
 // candidate returns what is to be done for a person now, or nil.
 func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pending.Urgency) *pending.Candidate {
 	c := &pending.Candidate{Key: plan.IDKey(p.User.ID), User: p.User, Urgency: urgency}
-	if o.waits(c.Key, lookKey{key: c.Key}) {
+	if o.waits(tries.Look{Key: c.Key}) {
 		return nil // nothing rests on a look that cannot be made
 	}
 	c.Look.User = d.Look.User
-	rolesWait := o.waits(c.Key, lookKey{key: c.Key, roles: true})
+	rolesWait := o.waits(tries.Look{Key: c.Key, Roles: true})
 	c.Look.Roles = d.Look.Roles && !rolesWait
 	var gives, takes []plan.Due
 	for _, due := range d.Steps {
@@ -324,41 +307,19 @@ func (o *Organization) about(ctx context.Context, g declared.Gathered, id string
 		// A leader before this one may have had calls under way.
 		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
 	}
-	if o.inFlight[id] > 0 {
+	if o.tries.UnderWay(id) {
 		p.Unsettled, p.SettlesAt = true, 0
 	}
 	p.Sums = o.sums
 	seen := o.undeclared[id]
 	p.SeenUndeclared, p.SeenUndeclaredRoles = seen.user, seen.roles
-	p.Tried = map[plan.Target]plan.Try{}
-	for _, due := range targets(p) {
-		if t := o.tried[due]; t != nil {
-			p.Tried[due] = t.Try
-		}
-	}
+	p.Tried = o.tries.Of(id)
 	for _, roles := range []bool{false, true} {
-		if t := o.looks[lookKey{plan.IDKey(id), roles}]; t != nil {
-			p.LookFact = t.Fact
+		if fact, failed := o.tries.LookFact(tries.Look{Key: plan.IDKey(id), Roles: roles}); failed {
+			p.LookFact = fact
 		}
 	}
 	return p, nil
-}
-
-// targets are all steps that may concern a person.
-func targets(p *plan.Person) []plan.Target {
-	all := []plan.Target{{Verb: plan.Update, UserID: p.User.ID}, {Verb: plan.Remove, UserID: p.User.ID}}
-	roles := map[string]bool{}
-	for _, grant := range p.Grants {
-		roles[grant.Role.ID], roles[grant.Noted.ID] = true, true
-	}
-	for _, held := range p.Roles {
-		roles[held.Role.ID] = true
-	}
-	delete(roles, "")
-	for id := range maps.Keys(roles) {
-		all = append(all, plan.Target{Verb: plan.Assign, UserID: p.User.ID, RoleID: id}, plan.Target{Verb: plan.Unassign, UserID: p.User.ID, RoleID: id})
-	}
-	return all
 }
 
 // Decide says what is to be said about a user, on what is kept.
@@ -381,10 +342,8 @@ func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pen
 
 // LookFact says why a look at somebody who is not known was not made yet, if it was tried.
 func (o *Organization) LookFact(key plan.Key) plan.Fact {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if t := o.looks[lookKey{key: key}]; t != nil {
-		return t.Fact
+	if fact, failed := o.tries.LookFact(tries.Look{Key: key}); failed {
+		return fact
 	}
 	return plan.Fact{Kind: plan.Unknown}
 }
@@ -427,38 +386,17 @@ func (o *Organization) reader(wanted types.NamespacedName) *link {
 }
 
 // waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.
-func (o *Organization) waits(key plan.Key, look lookKey) bool {
-	o.mu.Lock()
-	t := o.looks[look]
-	o.mu.Unlock()
-	if t == nil || !o.now().Before(time.Unix(t.Until, 0)) {
-		return false
+func (o *Organization) waits(look tries.Look) bool {
+	until, waits := o.tries.LookWaits(look)
+	if waits {
+		o.pending.WakeAt(until, look.Key)
 	}
-	o.pending.WakeAt(time.Unix(t.Until, 0), key)
-	return true
+	return waits
 }
 
 // remembers says whether an Organization has the user among its leavers.
 func remembers(userID string) func(*v1alpha1.Organization) bool {
 	return func(org *v1alpha1.Organization) bool {
 		return userID != "" && slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID })
-	}
-}
-
-// keep keeps what came of a step. o.mu is held.
-func (o *Organization) keep(target plan.Target, t *tried) {
-	o.tried[target] = t
-	if o.triedBy[target.UserID] == nil {
-		o.triedBy[target.UserID] = map[plan.Target]bool{}
-	}
-	o.triedBy[target.UserID][target] = true
-}
-
-// drop forgets what came of a step. o.mu is held.
-func (o *Organization) drop(target plan.Target) {
-	delete(o.tried, target)
-	delete(o.triedBy[target.UserID], target)
-	if len(o.triedBy[target.UserID]) == 0 {
-		delete(o.triedBy, target.UserID)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // Organizations are all live organizations that Organization objects stand for. It is safe for concurrent use.
@@ -360,7 +361,7 @@ func (a *Organizations) proveUntilKnown(ctx context.Context, l *link, noted Pair
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(spaced(attempt, firstProof, lastProof)):
+		case <-time.After(tries.Reading.After(attempt)):
 		}
 	}
 }
@@ -368,11 +369,8 @@ func (a *Organizations) proveUntilKnown(ctx context.Context, l *link, noted Pair
 // provesAgain is how long after a key was tried it is tried again, though it was refused.
 const provesAgain = 30 * time.Second
 
-const (
-	firstProof, lastProof = 500 * time.Millisecond, 2 * time.Minute
-	// longWait is the attempt from which on an organization that cannot be read is asked each half minute and rarer.
-	longWait = 6
-)
+// longWait is the attempt from which on an organization that cannot be read is asked each half minute and rarer.
+const longWait = 6
 
 // proveOnce reads the organization whole, unless it is known which it is and it was read already: then one page is enough.
 func (a *Organizations) proveOnce(ctx context.Context, l *link, noted Pair) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // join adds an Organization object.
@@ -147,7 +148,9 @@ func (o *Organization) Ask(object types.NamespacedName, value string) {
 }
 
 // FreeGuarded has what the guard holds asked again: its rules, or what they count, changed.
-func (o *Organization) FreeGuarded() { o.freeGuarded() }
+func (o *Organization) FreeGuarded() {
+	o.pending.Wake(pending.Due, true, o.tries.FreeGuarded()...)
+}
 
 func (o *Organization) readNow() {
 	o.mu.Lock()
@@ -197,7 +200,7 @@ func (o *Organization) keepReading(ctx context.Context) {
 				o.nextRead = begun.Add(jittered(interval))
 			}
 		} else {
-			o.nextRead = o.now().Add(spaced(attempts, firstProof, lastProof))
+			o.nextRead = o.now().Add(tries.Reading.After(attempts))
 			attempts++
 		}
 		again := !o.now().Before(o.nextRead)
@@ -248,10 +251,7 @@ func (o *Organization) read(ctx context.Context) error {
 	}
 	if len(asked) > 0 {
 		o.roster.ExpireAssignments()
-		o.free(func(plan.Fact) bool { return true })
-		o.mu.Lock()
-		clear(o.looks)
-		o.mu.Unlock()
+		o.pending.Wake(pending.Due, true, o.tries.FreeAll()...)
 	}
 	o.takeOver(reading, users)
 	o.endRequests(asked, true)
@@ -294,11 +294,11 @@ func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 	changed := o.roster.End(reading, users)
 	more := o.moreOwners()
 	if users, owners := o.roster.Size(); more || users != usersBefore || owners != ownersBefore {
-		o.freeGuarded() // its rules count both
+		o.FreeGuarded() // its rules count both
 	}
 	o.log.V(1).Info("read the organization whole", "users", len(users), "changed", len(changed))
 	o.sighted(ctx)
-	o.sweepTried()
+	o.tries.Sweep()
 	o.pending.Wake(pending.Reread, true, changed...)
 	for _, name := range o.objects(ctx) {
 		unsettled, err := o.cache.Unsettled(ctx, name)
@@ -400,7 +400,7 @@ func (o *Organization) listDueRoles(ctx context.Context) {
 			return
 		}
 		key := plan.IDKey(id)
-		if o.waits(key, lookKey{key, true}) {
+		if o.waits(tries.Look{Key: key, Roles: true}) {
 			continue // it hides nobody behind it
 		}
 		if _, waits := o.pending.WaitingSince(key); waits {
@@ -614,21 +614,4 @@ func (o *Organization) Undeclared(ctx context.Context) (Undeclared, error) {
 		}
 	}
 	return u, nil
-}
-
-// sweepTried drops what is kept of looks and steps that are long over.
-func (o *Organization) sweepTried() {
-	old := o.now().Add(-2 * lastRefusal).Unix()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for key, t := range o.looks {
-		if t.Until < old {
-			delete(o.looks, key)
-		}
-	}
-	for target, t := range o.tried {
-		if t.Until != 0 && t.Until < old {
-			o.drop(target)
-		}
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 const (
@@ -178,6 +179,9 @@ type passenger struct {
 	person *plan.Person
 	g      declared.Gathered
 	agreed []plan.Due // what is still to be made after the look
+	// lateAgain: the look was too old for a call, in this turn and in the one before. late has it asked once a turn.
+	late      sync.Once
+	lateAgain bool
 }
 
 // pay takes the tokens of calls from those of the turn, and what is missing from the budget, if it is there.
@@ -302,7 +306,7 @@ func (t *turn) run(ctx context.Context) {
 // settle notes what came of the looks at a person.
 func (t *turn) settle(ctx context.Context, p *passenger) {
 	if p.failed == nil {
-		t.lookSucceeded(lookKey{key: p.Key})
+		t.tries.LookSucceeded(tries.Look{Key: p.Key})
 	}
 	if p.failed == nil || ctx.Err() != nil {
 		return
@@ -313,7 +317,8 @@ func (t *turn) settle(ctx context.Context, p *passenger) {
 	case isUnauthorized(p.failed):
 		return // the key is looked at
 	}
-	t.lookFailed(lookKey{p.Key, p.rolesFailed}, p.failed)
+	again := t.tries.LookFailed(tries.Look{Key: p.Key, Roles: p.rolesFailed}, describe(p.failed))
+	t.log.Info("a look failed; tried again", "who", p.Key, "roles", p.rolesFailed, "after", again.String(), "error", p.failed.Error())
 }
 
 // decide makes the plan again on what was just seen, of the person and of the manifests, and keeps those steps that are
@@ -376,14 +381,7 @@ func (t *turn) notYet(p *passenger) {
 		if slices.ContainsFunc(p.agreed, func(due plan.Due) bool { return due.Step.Target() == target }) {
 			continue
 		}
-		fingerprint := (&plan.Person{User: p.User}).Fingerprint(planned.Step, planned.Asker)
-		t.mu.Lock()
-		known := t.tried[target]
-		waits := known != nil && known.Fingerprint == fingerprint && (known.Until == 0 || t.now().Before(time.Unix(known.Until, 0)))
-		t.mu.Unlock()
-		if !waits {
-			t.fail(target, fingerprint, plan.Fact{Kind: plan.Pending}, firstRetry, lastRetry)
-		}
+		t.tries.NotYet(target, (&plan.Person{User: p.User}).Fingerprint(planned.Step, planned.Asker))
 	}
 }
 
