@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -53,7 +54,7 @@ func (r *OrganizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	} else if err != nil {
 		return ctrl.Result{}, err
 	}
-	r.organizations.Noted(request.NamespacedName, organization.PairOf(org))
+	r.organizations.Noted(request.NamespacedName, link.PairOf(org))
 	again, own, err := r.connect(ctx, org)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -122,8 +123,8 @@ func (r *OrganizationReconciler) connect(ctx context.Context, org *v1alpha1.Orga
 		r.organizations.Suspend(name)
 		return verdict.SecretPoll, v, nil
 	}
-	terms := organization.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
-	if err := r.organizations.Connect(name, credential, terms, organization.PairOf(org), requested); err != nil {
+	terms := link.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
+	if err := r.organizations.Connect(name, credential, terms, link.PairOf(org), requested); err != nil {
 		return verdict.SecretPoll, verdict.SecretInvalid(org, err.Error()), nil
 	}
 	r.noteRead(org)
@@ -149,7 +150,7 @@ func (r *OrganizationReconciler) readLately(org *v1alpha1.Organization, requeste
 	last := r.read[client.ObjectKeyFromObject(org)]
 	r.mu.Unlock()
 	state := r.organizations.View(client.ObjectKeyFromObject(org)).State
-	return (state == organization.Proven || state == organization.Proving) && last.generation == org.Generation &&
+	return (state == link.Proven || state == link.Proving) && last.generation == org.Generation &&
 		requested == org.Status.LastHandledSyncRequest && time.Since(last.at) < org.Spec.ResyncInterval.Duration*4/5
 }
 
@@ -166,16 +167,16 @@ func requestOf(org *v1alpha1.Organization) string {
 // keyVerdict says how far the key of an Organization is.
 func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
 	switch view.State {
-	case organization.KeyRefused:
+	case link.KeyRefused:
 		return verdict.SecretPoll, verdict.KeyRefused(org, describeAPI(view.Err))
-	case organization.OtherOrganization:
+	case link.OtherOrganization:
 		return verdict.SecretPoll, verdict.OtherOrganization(org, view.Pair.Address, view.Pair.ID)
-	case organization.Failed:
+	case link.Failed:
 		if openai.IsRejected(view.Err) || openai.IsUnauthorized(view.Err) {
 			return 0, verdict.ReadingRejected(org, describeAPI(view.Err))
 		}
 		return 0, verdict.Retrying(describeAPI(view.Err))
-	case organization.Proven:
+	case link.Proven:
 		if err := view.ReadErr; err != nil {
 			if openai.IsRejected(err) || openai.IsUnauthorized(err) {
 				return 0, verdict.ReadingRejected(org, describeAPI(err))
@@ -208,8 +209,8 @@ const baseURLKey = "base-url"
 
 // credential reads the Secret that the Organization names, live: a cache would need the right to read every Secret of the
 // cluster.
-func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.Organization) (organization.Credential, verdict.Verdict, error) {
-	var none organization.Credential
+func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.Organization) (link.Credential, verdict.Verdict, error) {
+	var none link.Credential
 	ref := org.Spec.AdminKeySecretRef
 	secret := &corev1.Secret{}
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: org.Namespace, Name: ref.Name}, secret)
@@ -222,7 +223,7 @@ func (r *OrganizationReconciler) credential(ctx context.Context, org *v1alpha1.O
 		return none, verdict.Verdict{}, fmt.Errorf("get Secret %s: %w", ref.Name, err)
 	}
 	key := string(secret.Data[ref.Key])
-	credential := organization.NewCredential(key, string(secret.Data[baseURLKey]), r.allowInsecureBaseURL)
+	credential := link.NewCredential(key, string(secret.Data[baseURLKey]), r.allowInsecureBaseURL)
 	if credential.Empty() {
 		return none, verdict.SecretWithoutKey(org, secret), nil
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -150,7 +151,7 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 		status.DeclaredUsers = new(int32(len(users))) //nolint:gosec // etcd holds fewer
 	}
 	view := r.organizations.View(name)
-	if view.State != organization.Proven || view.ReadAt.IsZero() {
+	if view.State != link.Proven || view.ReadAt.IsZero() {
 		return
 	}
 	if view.Handled != "" {
@@ -172,7 +173,7 @@ func (r *OrganizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 }
 
 // shown says whether the ID is one that the API gave.
-func shown(id string) bool { return organization.IsGiven(id) }
+func shown(id string) bool { return link.IsGiven(id) }
 
 func setUndeclared(org *v1alpha1.Organization, found organization.Undeclared) {
 	status := &org.Status

@@ -17,7 +17,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
@@ -245,7 +245,7 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
 			if org, ok := e.Object.(*v1alpha1.Organization); ok {
-				r.organizations.Noted(named(org), organization.PairOf(org))
+				r.organizations.Noted(named(org), link.PairOf(org))
 				r.edge.WakeOrganization(named(org), 0)
 				r.edge.WakeObjects(named(org))
 			}
@@ -272,7 +272,7 @@ func (r *OrganizationReconciler) organizationWakes() handler.EventHandler {
 
 // changed wakes who is concerned by a change of an Organization.
 func (r *OrganizationReconciler) changed(ctx context.Context, before, after *v1alpha1.Organization) {
-	r.organizations.Noted(named(after), organization.PairOf(after))
+	r.organizations.Noted(named(after), link.PairOf(after))
 	manifest := manifestChanged(before, after)
 	if manifest || requestOf(before) != requestOf(after) {
 		r.edge.WakeOrganization(named(after), 0)

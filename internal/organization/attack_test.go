@@ -18,6 +18,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
@@ -37,7 +38,7 @@ func TestAnOwnerWhomALookFindsWakesWhoIsHeld(t *testing.T) {
 		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
 		s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
 		other := s.orgUser("team", "user-002", "user-002@example.com")
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		s.expect("held", 2, api.Owners())
 		api.SetRole("user-002", "owner")
@@ -54,7 +55,7 @@ func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
 		api := s.host("api", "org-1", ownersOf(5, 0, 1, 2)...)
 		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
 		user := s.orgUser("team", "user-002", "user-002@example.com", wants("owner"))
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		// For a while the list does not have one of them, whom the other endpoints have.
 		without := s.apis["api"]
@@ -104,7 +105,7 @@ func TestATeardownIsNoLoop(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		s.down[declared.BindingCRD] = true
@@ -128,7 +129,7 @@ func TestAnUnresolvedOrgUserIsNoLoop(t *testing.T) {
 			o.Spec.Guard.MaxRemovals = new(intstr.FromInt32(1))
 		})
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", Terms{Interval: 10 * time.Minute, RequestsPerMinute: 300}, Pair{})
+		s.connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 300}, link.Pair{})
 		s.settle(15 * time.Minute)
 		s.expect("removed in the first window", 1, len(s.edge.idsOf(plan.Remove)))
 		s.settle(50 * time.Minute)
@@ -172,7 +173,7 @@ func TestAWatchThatLagsIsNoLoop(t *testing.T) {
 		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
 		live := &ahead{Reader: live{s.cluster}}
 		s.all.live = live
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		live.edit = func(o *v1alpha1.Organization) { o.Spec.Mode = v1alpha1.ModeObserve }
@@ -195,7 +196,7 @@ func TestOneWhoCannotBeLookedAtIsNoLoopForWhoHasTheirAddress(t *testing.T) {
 		s.organization("team")
 		s.orgUser("team", "user-old", "user-001@example.com", wants("owner"))
 		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users/user-old", Status: http.StatusServiceUnavailable})
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(5 * time.Minute)
 		got := calls(api)
 		within(s, "looks in five minutes", got[emails]+got[getUser], 40)
@@ -224,7 +225,7 @@ func TestThoseWhoseRolesCannotBeListedHideNobody(t *testing.T) {
 			who[person(i).ID] = person(i).Email
 		}
 		s.binding("team", role, who)
-		s.connect("team", "api", Terms{Interval: 10 * time.Minute, RequestsPerMinute: 3000}, Pair{})
+		s.connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 3000}, link.Pair{})
 		s.settle(30 * time.Minute)
 		s.expect("given", []string{"viewer"}, api.Members()[people-1].Direct)
 		// All but the last few fail from now on.
@@ -245,7 +246,7 @@ func TestARoleThatCannotBeLookedAtHoldsUpNoOther(t *testing.T) {
 		zero, one, two := api.AddRole(openaitest.Role{Name: "zero"}), api.AddRole(openaitest.Role{Name: "one"}), api.AddRole(openaitest.Role{Name: "two"})
 		s.organization("team")
 		s.binding("team", zero, map[string]string{"user-001": "user-001@example.com"})
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.all.Of(objectName("team")).readNow()
 		s.settle(time.Minute)
 		s.expect("holds", []string{"zero"}, api.Members()[1].Direct)
@@ -268,7 +269,7 @@ func TestARoleWithALongerIDIsGoneWhenItWasTaken(t *testing.T) {
 		s.organization("team")
 		binding := s.binding("team", role, map[string]string{"user-001": "user-001@example.com"})
 		api.AssignRole("user-001", role)
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.all.Of(objectName("team")).readNow()
 		s.settle(time.Minute)
 		calls(api)
@@ -297,8 +298,8 @@ func TestWhoIsHeldGoesWhenTheFirstWindowEnds(t *testing.T) {
 		s.organization("team", one)
 		s.organization("other", one, func(o *v1alpha1.Organization) { o.Spec.Guard.Window = metav1.Duration{Duration: 30 * 24 * time.Hour} })
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
-		s.connect("other", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
+		s.connect("other", "api", hourly, link.Pair{})
 		s.settle(time.Second)
 		s.leaver("team", "user-001")
 		s.settle(30 * time.Minute)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -39,7 +40,7 @@ func (t *turn) makeAll(ctx context.Context, p *passenger) {
 
 // make makes one step, if the look that it rests on is fresh, and notes what came of it. It says whether it was sent.
 func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool) {
-	l := t.link(due.Asker)
+	l := t.links.Usable(namespacedName(due.Asker))
 	if l == nil || ctx.Err() != nil || t.stale(p, due) {
 		return false
 	}
@@ -49,7 +50,7 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	t.tries.Begin(p.Key.ID)
 	defer t.tries.End(p.Key.ID)
 	sentAt := t.now()
-	t.metrics.observeLook(l.object, sentAt.Sub(p.seenAt))
+	t.metrics.observeLook(l.Object(), sentAt.Sub(p.seenAt))
 	// It is carried to its end also when the manager stops: what is sent is to be known.
 	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
@@ -59,10 +60,11 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 }
 
 // call sends the step, and keeps what its answer says of the organization.
-func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step plan.Step) error {
+func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, step plan.Step) error {
+	changer := openai.NewChanger(l.Client())
 	switch step.Verb {
 	case plan.Update:
-		user, err := l.changer.UpdateUser(ctx, step.UserID, updateOf(step))
+		user, err := changer.UpdateUser(ctx, step.UserID, updateOf(step))
 		if err != nil {
 			return err
 		}
@@ -72,7 +74,7 @@ func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step p
 		}
 		return nil
 	case plan.Assign:
-		answered, err := l.changer.AssignRole(ctx, step.UserID, step.Role.ID)
+		answered, err := changer.AssignRole(ctx, step.UserID, step.Role.ID)
 		if err != nil {
 			return err
 		}
@@ -84,7 +86,7 @@ func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step p
 		o.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
 		return nil
 	case plan.Unassign:
-		err := l.changer.UnassignRole(ctx, step.UserID, step.Role.ID)
+		err := changer.UnassignRole(ctx, step.UserID, step.Role.ID)
 		if err == nil || openai.IsNotFound(err) {
 			o.roster.SetUnassigned(step.UserID, step.Role.ID)
 			o.mu.Lock()
@@ -98,7 +100,7 @@ func (o *Organization) call(ctx context.Context, l *link, sent time.Time, step p
 		}
 		return err
 	case plan.Remove:
-		err := l.changer.DeleteUser(ctx, step.UserID)
+		err := changer.DeleteUser(ctx, step.UserID)
 		if err == nil || openai.IsNotFound(err) {
 			o.saw(o.roster.SawNobody(o.now(), step.UserID))
 			return nil
@@ -136,22 +138,22 @@ func updateOf(step plan.Step) openai.UserUpdate {
 }
 
 // note keeps what came of a step, and tells of one that was made.
-func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, sent time.Time, err error) {
+func (t *turn) note(ctx context.Context, p *passenger, l *link.Link, due plan.Due, sent time.Time, err error) {
 	step := due.Step
 	t.urge(p)
 	t.tries.InTime(p.Key.ID)
 	fingerprint := p.person.Fingerprint(step, due.Asker)
 	if err != nil {
-		t.log.Info("the organization did not take a change", "organization", l.object.String(), "step", step.String(), "userID", step.UserID, "error", err.Error())
+		t.log.Info("the organization did not take a change", "organization", l.Object().String(), "step", step.String(), "userID", step.UserID, "error", err.Error())
 	}
 	switch {
 	case err == nil:
 		t.logMade(l, step)
-		l.count(step.Verb)
+		l.Ledger().Count(step.Verb)
 		t.made(ctx, p, due)
 		t.tries.Accepted(step.Target(), fingerprint)
-	case isUnauthorized(err):
-		t.refused(l, err)
+	case link.IsUnauthorized(err):
+		t.links.Refused(l, err)
 	case openai.IsRateLimited(err):
 	case openai.IsTransient(err):
 		// It may have been carried out, and may still be.
@@ -164,7 +166,7 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link, due plan.Due, se
 		}
 		t.tries.Failed(step.Target(), fingerprint, plan.Fact{Kind: plan.Refused, Words: describe(err)}, tries.Refusal)
 	}
-	if err != nil && step.Verb == plan.Remove && (isUnauthorized(err) || openai.IsRateLimited(err) || openai.IsRejected(err) || openai.IsUnauthorized(err)) {
+	if err != nil && step.Verb == plan.Remove && (link.IsUnauthorized(err) || openai.IsRateLimited(err) || openai.IsRejected(err) || openai.IsUnauthorized(err)) {
 		t.refund(ctx, due.Asker)
 	}
 }
@@ -188,8 +190,8 @@ func (t *turn) made(ctx context.Context, p *passenger, due plan.Due) {
 
 // logMade logs a step that was made in the organization: one line for each thing that changed, with who it was, what
 // changed, from what and to what. "" is none.
-func (o *Organization) logMade(l *link, step plan.Step) {
-	logger := o.world.log.WithValues("organization", l.object.String(), "verb", step.Verb, "who", step.Who, "userID", step.UserID)
+func (o *Organization) logMade(l *link.Link, step plan.Step) {
+	logger := o.world.log.WithValues("organization", l.Object().String(), "verb", step.Verb, "who", step.Who, "userID", step.UserID)
 	changed := func(what, from, to string, more ...any) {
 		logger.Info("changed the organization", append([]any{"what", what, "from", from, "to", to}, more...)...)
 	}

@@ -8,21 +8,24 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/link"
 )
 
 func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
-	cred := NewCredential("sk-admin-THEKEY", "https://api.example/THEADDRESS", false)
+	cred := link.NewCredential("sk-admin-THEKEY", "https://api.example/THEADDRESS", false)
 	organizations := New(Options{Now: time.Now})
 	object := types.NamespacedName{Namespace: "team-a", Name: "default"}
-	if err := organizations.Connect(object, cred, Terms{RequestsPerMinute: 1}, Pair{}, ""); err != nil {
+	if err := organizations.Connect(object, cred, link.Terms{RequestsPerMinute: 1}, link.Pair{}, ""); err != nil {
 		t.Fatal(err)
 	}
 	l := organizations.links[object]
-	l.pair = Pair{"https://api.example", "org-1"}
-	o := newOrganization(organizations.world, l.pair, l.client.Limiter())
-	organizations.byPair[l.pair] = o
-	o.join(l)
-	for _, value := range []any{cred, &cred, l, organizations, o, organizations.links, []Credential{cred}} {
+	pair := link.Pair{Address: "https://api.example", ID: "org-1"}
+	l.Found(pair)
+	o := newOrganization(organizations.world, pair, l.Client().Limiter())
+	organizations.byPair[pair] = o
+	o.join(l.Link)
+	for _, value := range []any{cred, &cred, l, l.Link, organizations, o, organizations.links, []link.Credential{cred}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			text := fmt.Sprintf(verb, value)
 			encoded, err := json.Marshal(value)
@@ -33,25 +36,7 @@ func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
 			}
 		}
 	}
-	if again := NewCredential(strings.Clone("sk-admin-THEKEY"), " https://api.example/THEADDRESS", false); again != cred {
+	if again := link.NewCredential(strings.Clone("sk-admin-THEKEY"), " https://api.example/THEADDRESS", false); again != cred {
 		t.Error("the same key makes another credential")
-	}
-}
-
-func TestTwoSpellingsOfAnAddressAreOne(t *testing.T) {
-	for want, spellings := range map[string][]string{
-		"https://api.openai.com/v1": {"", "https://api.openai.com/v1", "https://API.openai.com/v1/", "https://api.openai.com:443/v1", "HTTPS://api.openai.com./v1//", "https://api.openai.com/x/../v1",
-			"https://api.openai.com:0443/v1", "https://api.openai.com/%76%31", "https://ａｐｉ.openai.com/v1"},
-		"http://127.0.0.1:8080/v1":  {"http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1/"},
-		"http://127.0.0.1/v1":       {"http://127.0.0.1:80/v1"},
-		"https://[::1]:8443/v1":     {"https://[::1]:8443/v1"},
-		"https://api.openai.com":    {"https://api.openai.com/"},
-		"https://api.openai.com/V1": {"https://api.openai.com/V1"},
-	} {
-		for _, spelling := range spellings {
-			if got := canonical(spelling); got != want {
-				t.Errorf("%q is %q, want %q", spelling, got, want)
-			}
-		}
 	}
 }

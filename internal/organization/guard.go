@@ -159,7 +159,7 @@ func inWindow(org *v1alpha1.Organization, now time.Time, most time.Duration) (in
 func (o *Organization) longestWindow(objects []*v1alpha1.Organization) time.Duration {
 	longest := time.Duration(0)
 	for _, org := range objects {
-		if o.acts(client.ObjectKeyFromObject(org)) {
+		if o.links.Acts(client.ObjectKeyFromObject(org)) {
 			longest = max(longest, org.Spec.Guard.Window.Duration)
 		}
 	}
@@ -263,7 +263,7 @@ func (t *turn) ownersSeen() int {
 
 // asked are the steps that one asker asks for, of those whose look is fresh.
 func (t *turn) asked(asker plan.Ref) []passing {
-	if t.link(asker) == nil {
+	if !t.links.Acts(namespacedName(asker)) {
 		return nil
 	}
 	var steps []passing

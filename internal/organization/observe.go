@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -29,14 +30,14 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			t.unpay(openai.Calls{openai.EndpointListUsers: 1})
 			return
 		}
-		l := t.reader(t.firstAsker())
+		l := t.links.Reader(t.firstAsker())
 		if l == nil {
-			listFailed = errNoKey
+			listFailed = link.ErrNoKey
 			return
 		}
 		begun := t.now()
-		users, err := l.client.ListUsersByEmail(openai.Prepaid(ctx), emails)
-		if listFailed = t.answered(l, err); listFailed != nil {
+		users, err := l.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
+		if listFailed = t.links.Answered(l, err); listFailed != nil {
 			return
 		}
 		listedAt = t.now()
@@ -116,20 +117,20 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 	if !t.spend(p, openai.EndpointGetUser) {
 		return time.Time{}, errBudget
 	}
-	l := t.reader(t.firstAsker())
+	l := t.links.Reader(t.firstAsker())
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
 	begun := t.now()
-	user, err := l.client.GetUser(openai.Prepaid(ctx), p.Key.ID)
+	user, err := l.Client().GetUser(openai.Prepaid(ctx), p.Key.ID)
 	if openai.IsNotFound(err) {
-		if err := t.answered(l, nil); err != nil {
+		if err := t.links.Answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
 		t.saw(t.roster.SawNobody(begun, p.Key.ID))
 		return t.now(), nil
 	}
-	if err := t.answered(l, err); err != nil {
+	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	t.saw(t.roster.Saw(begun, user))
@@ -158,7 +159,7 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 		switch {
 		case err == nil:
 			seen = append(seen, due)
-		case openai.IsRateLimited(err), isUnauthorized(err), ctx.Err() != nil:
+		case openai.IsRateLimited(err), link.IsUnauthorized(err), ctx.Err() != nil:
 			return first, err
 		default:
 			// It holds up this step, and no other of the person.
@@ -174,13 +175,13 @@ func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error
 }
 
 func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time, error) {
-	l := o.reader(namespacedName{})
+	l := o.links.Reader(namespacedName{})
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
 	begun := o.now()
-	roles, err := l.client.ListUserRoles(openai.Prepaid(ctx), userID)
-	if err := o.answered(l, err); err != nil {
+	roles, err := l.Client().ListUserRoles(openai.Prepaid(ctx), userID)
+	if err := o.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	o.tries.LookSucceeded(tries.Look{Key: plan.IDKey(userID), Roles: true})
@@ -191,19 +192,19 @@ func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time,
 }
 
 func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (time.Time, error) {
-	l := t.reader(t.firstAsker())
+	l := t.links.Reader(t.firstAsker())
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
-	assignment, err := l.client.GetUserRole(openai.Prepaid(ctx), userID, role.ID)
+	assignment, err := l.Client().GetUserRole(openai.Prepaid(ctx), userID, role.ID)
 	if openai.IsNotFound(err) {
-		if err := t.answered(l, nil); err != nil {
+		if err := t.links.Answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
 		t.roster.SetUnassigned(userID, role.ID)
 		return t.now(), nil
 	}
-	if err := t.answered(l, err); err != nil {
+	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	assignment.RoleID = role.ID // whatever the API calls it

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -27,15 +28,14 @@ import (
 // Organization is one live organization.
 type Organization struct {
 	*world
-	pair    Pair
 	roster  *roster.Roster
+	links   *link.Links
 	limiter *openai.Limiter
 	pending *pending.People
 	tries   *tries.Memory
 	log     logr.Logger
 
-	mu    sync.Mutex
-	links map[types.NamespacedName]*link
+	mu sync.Mutex
 	// alias has the IDs that the API answered with for roles, where they are others than were sent.
 	alias map[string]string
 	// undeclared is what the last whole reading found undeclared, and in how many in a row.
@@ -71,11 +71,10 @@ type sighting struct {
 	roles map[string]int
 }
 
-func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
+func newOrganization(w *world, pair link.Pair, limiter *openai.Limiter) *Organization {
 	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: pending.New(), tries: tries.New(w.now),
+		world: w, limiter: limiter, links: link.NewLinks(pair, limiter, w.edge, w.now), roster: roster.New(w.now), pending: pending.New(), tries: tries.New(w.now),
 		log:    w.log.WithValues("organizationID", pair.ID),
-		links:  map[types.NamespacedName]*link{},
 		reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
 		stop:  func() {},
 		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
@@ -265,7 +264,7 @@ func (o *Organization) setting() declared.Setting {
 	for i, role := range roles {
 		offered[i] = plan.OfferedRole{Role: plan.Role{ID: role.ID, Name: role.Name}, Predefined: role.Predefined}
 	}
-	return declared.Setting{Directory: o.roster, Acts: o.acts, Offered: offered, RolesKnown: !at.IsZero()}
+	return declared.Setting{Directory: o.roster, Acts: o.links.Acts, Offered: offered, RolesKnown: !at.IsZero()}
 }
 
 // person is all that is declared and observed about a user, as it is kept.
@@ -359,30 +358,6 @@ func (o *Organization) Objects(ctx context.Context) []types.NamespacedName { ret
 // objects are the Organization objects that stand for the organization, whether their key is good or not.
 func (o *Organization) objects(ctx context.Context) []types.NamespacedName {
 	return o.standing(ctx, o)
-}
-
-// acts says whether the key of an object is good, and one of this organization.
-func (o *Organization) acts(name types.NamespacedName) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	l := o.links[name]
-	return l != nil && l.usable()
-}
-
-// reader returns a link whose key is good: the one asked for, else any.
-func (o *Organization) reader(wanted types.NamespacedName) *link {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if l := o.links[wanted]; l != nil && l.usable() {
-		return l
-	}
-	var found *link
-	for _, l := range o.links {
-		if l.usable() && (found == nil || l.usedAt.Before(found.usedAt)) {
-			found = l
-		}
-	}
-	return found
 }
 
 // waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -20,18 +21,18 @@ import (
 )
 
 // join adds an Organization object.
-func (o *Organization) join(l *link) {
+func (o *Organization) join(l *link.Link) {
+	o.links.Join(l)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.links[l.object] = l
 	o.emptySince = time.Time{}
 }
 
 // leave takes an Organization object out.
 func (o *Organization) leave(object types.NamespacedName) {
+	o.links.Leave(object)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.links, object)
 	delete(o.readFor, object)
 }
 
@@ -53,43 +54,11 @@ func (o *Organization) emptyFor(now time.Time) time.Duration {
 	return now.Sub(o.emptySince)
 }
 
-// setCeiling holds the organization to the lowest ceiling that its objects ask for.
-func (o *Organization) setCeiling() {
-	lowest := 0
-	o.mu.Lock()
-	for _, l := range o.links {
-		l.mu.Lock()
-		if n := l.terms.RequestsPerMinute; l.state == Proven && (lowest == 0 || n < lowest) {
-			lowest = n
-		}
-		l.mu.Unlock()
-	}
-	o.mu.Unlock()
-	if lowest > 0 {
-		o.limiter.SetRequestsPerMinute(lowest)
-	}
-}
-
-// interval is how often the organization is read: as often as the object asks that asks most.
-func (o *Organization) interval() time.Duration {
-	shortest := time.Duration(0)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, l := range o.links {
-		l.mu.Lock()
-		if l.state == Proven && (shortest == 0 || l.terms.Interval < shortest) {
-			shortest = l.terms.Interval
-		}
-		l.mu.Unlock()
-	}
-	return shortest
-}
-
 // becameKnown has everybody of an object taken up.
-func (o *Organization) becameKnown(l *link) {
+func (o *Organization) becameKnown(interval time.Duration) {
 	o.mu.Lock()
 	if o.nextRead.IsZero() {
-		o.nextRead = o.now().Add(jittered(l.terms.Interval))
+		o.nextRead = o.now().Add(jittered(interval))
 	}
 	o.mu.Unlock()
 	o.wakeEverybody()
@@ -136,8 +105,8 @@ func jittered(interval time.Duration) time.Duration {
 // value comes back as View.Handled.
 func (o *Organization) Ask(object types.NamespacedName, value string) {
 	o.mu.Lock()
-	l := o.links[object]
-	asked := o.readFor[object] == value || o.reading[object] == value || l != nil && l.handledLast() == value
+	l := o.links.Of(object)
+	asked := o.readFor[object] == value || o.reading[object] == value || l != nil && l.Status().Handled == value
 	if !asked {
 		o.readFor[object] = value
 	}
@@ -178,7 +147,7 @@ func (o *Organization) keepReading(ctx context.Context) {
 		case <-ticker.C:
 		}
 		o.listDueRoles(ctx)
-		interval := o.interval()
+		interval := o.links.Interval()
 		if interval == 0 {
 			continue // no key can be used
 		}
@@ -191,7 +160,7 @@ func (o *Organization) keepReading(ctx context.Context) {
 		begun := o.now()
 		err := o.read(ctx)
 		o.mu.Lock()
-		if !isUnauthorized(err) {
+		if !link.IsUnauthorized(err) {
 			o.readErr = err // else it is the key's, of one object
 		}
 		if err == nil {
@@ -234,14 +203,14 @@ func (o *Organization) read(ctx context.Context) error {
 	for name := range asked {
 		asker = name
 	}
-	l := o.reader(asker)
+	l := o.links.Reader(asker)
 	if l == nil {
 		o.endRequests(asked, false)
-		return errNoKey
+		return link.ErrNoKey
 	}
 	reading := o.roster.Begin()
-	users, err := l.client.ListUsers(class)
-	if err = o.answered(l, err); err != nil {
+	users, err := l.Client().ListUsers(class)
+	if err = o.links.Answered(l, err); err != nil {
 		o.roster.Abandon()
 		o.endRequests(asked, false)
 		return err
@@ -279,10 +248,8 @@ func (o *Organization) endRequests(asked map[types.NamespacedName]string, answer
 			if _, newer := o.readFor[name]; !newer {
 				o.readFor[name] = value
 			}
-		} else if l := o.links[name]; l != nil {
-			l.mu.Lock()
-			l.handled = value
-			l.mu.Unlock()
+		} else if l := o.links.Of(name); l != nil {
+			l.Handled(value)
 		}
 	}
 }
@@ -317,7 +284,7 @@ func (o *Organization) takeOver(reading roster.Reading, users []openai.User) {
 }
 
 // readRoles lists the organization's roles, if anybody binds one.
-func (o *Organization) readRoles(ctx context.Context, l *link) error {
+func (o *Organization) readRoles(ctx context.Context, l *link.Link) error {
 	for _, name := range o.objects(ctx) {
 		bindings, err := o.cache.Bindings(ctx, name)
 		if err != nil {
@@ -331,10 +298,10 @@ func (o *Organization) readRoles(ctx context.Context, l *link) error {
 }
 
 // listCatalog lists the organization's roles, and has all bindings and theirs looked at if they changed.
-func (o *Organization) listCatalog(ctx context.Context, l *link) error {
+func (o *Organization) listCatalog(ctx context.Context, l *link.Link) error {
 	begun := o.now()
-	roles, err := l.client.ListRoles(ctx)
-	if err := o.answered(l, err); err != nil {
+	roles, err := l.Client().ListRoles(ctx)
+	if err := o.links.Answered(l, err); err != nil {
 		return err
 	}
 	if !o.roster.SetRoles(begun, roles) {
@@ -374,7 +341,7 @@ func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) bool {
 		}()
 		ctx, cancel := context.WithTimeout(ctx, 2*o.timeout)
 		defer cancel()
-		l := o.reader(declared.OrganizationOf(binding))
+		l := o.links.Reader(declared.OrganizationOf(binding))
 		if l == nil {
 			return
 		}
@@ -390,7 +357,7 @@ func (o *Organization) WantCatalog(binding *v1alpha1.OrgUserRoleBinding) bool {
 
 // listDueRoles has the roles of those listed again that are due, in the background.
 func (o *Organization) listDueRoles(ctx context.Context) {
-	interval := o.interval()
+	interval := o.links.Interval()
 	if interval == 0 {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -46,21 +47,12 @@ func (o *Organization) beginTurn(l pending.Lane) bool {
 	waiting := len(o.pending.Waiting(l, callersATurn*turnsAtOnce[l]))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.anyUsable() {
+	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.links.AnyUsable() {
 		return false
 	}
 	o.turns[l]++
 	o.choosing[l]++
 	return true
-}
-
-func (o *Organization) anyUsable() bool {
-	for _, l := range o.links {
-		if l.usable() {
-			return true
-		}
-	}
-	return false
 }
 
 // chosen has another turn begin for those who were not chosen.
@@ -314,7 +306,7 @@ func (t *turn) settle(ctx context.Context, p *passenger) {
 	switch {
 	case openai.IsRateLimited(p.failed):
 		return // the limiter has everybody wait
-	case isUnauthorized(p.failed):
+	case link.IsUnauthorized(p.failed):
 		return // the key is looked at
 	}
 	again := t.tries.LookFailed(tries.Look{Key: p.Key, Roles: p.rolesFailed}, describe(p.failed))
@@ -429,14 +421,4 @@ func (t *turn) tornDown(ctx context.Context, due plan.Due) (bool, error) {
 	}
 	down, err := t.look.Teardown(ctx, due.Asker.Namespace, crds...)
 	return down.Why != "", err
-}
-
-func (t *turn) link(asker plan.Ref) *link {
-	name := types.NamespacedName{Namespace: asker.Namespace, Name: asker.Name}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.links[name]; l != nil && l.usable() {
-		return l
-	}
-	return nil
 }

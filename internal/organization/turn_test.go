@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -17,7 +18,7 @@ func TestOnePersonsChangeIsALookAndACall(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		s.expect("calls of the start", map[string]int{users: 1}, calls(api))
 		user.Spec.Role = "owner"
@@ -36,7 +37,7 @@ func TestARolesFirstAssignmentIsTwoLooksAndACall(t *testing.T) {
 		role := api.AddRole(openaitest.Role{Name: "viewer"})
 		s.organization("team")
 		binding := s.binding("team", role, map[string]string{"user-000": "user-000@example.com"})
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.all.Of(objectName("team")).readNow()
 		s.settle(time.Minute)
 		s.expect("holds", []string{"viewer"}, api.Members()[0].Direct)
@@ -62,7 +63,7 @@ func TestAMassChangeIsAtMostAQuarterMoreCallsThanChanges(t *testing.T) {
 		for i := range people {
 			s.orgUser("team", person(i).ID, person(i).Email, wants("owner"))
 		}
-		s.connect("team", "api", Terms{Interval: 10 * time.Hour, RequestsPerMinute: 150}, Pair{})
+		s.connect("team", "api", link.Terms{Interval: 10 * time.Hour, RequestsPerMinute: 150}, link.Pair{})
 		s.settle(10 * time.Minute)
 		got := calls(api)
 		delete(got, users)
@@ -86,7 +87,7 @@ func TestALeaversRemovalIsALookAndACallAndIsCounted(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		s.leaver("team", "user-001")
@@ -101,7 +102,7 @@ func TestALookThatCannotBeMadeIsTriedEverMoreRarely(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users", Status: http.StatusServiceUnavailable})
@@ -122,7 +123,7 @@ func TestALookThatIsTooOldIsNoReasonToCall(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		s.beforeAnswers(func(what string) error {
@@ -156,7 +157,7 @@ func TestARemovalThatWasCountedAndNotSentIsGivenBack(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		calls(api)
 		slow := 3
@@ -179,7 +180,7 @@ func TestARemovalThatCannotBeCountedIsNotMade(t *testing.T) {
 		api := s.host("api", "org-1", persons(5)...)
 		s.organization("team")
 		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.edge.writing = func() error { return errors.New("no") }
 		s.leaver("team", "user-001")
 		s.settle(10 * time.Minute)
@@ -195,7 +196,7 @@ func TestAPersonIsNotHeldUpByOthersWhoseCallsHang(t *testing.T) {
 		s.organization("team")
 		hangs := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
 		other := s.orgUser("team", "user-002", "user-002@example.com", wants("reader"))
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		api.Fail(openaitest.Fault{Method: "POST", Path: "/organization/users/user-001", Latency: time.Hour})
 		hangs.Spec.Role, other.Spec.Role = "owner", "owner"
@@ -217,7 +218,7 @@ func TestAllTokensThatWereNotUsedComeBack(t *testing.T) {
 		api.SetRole("user-004", "owner")
 		s.organization("team")
 		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		s.connect("team", "api", Terms{Interval: 10 * time.Hour, RequestsPerMinute: 60}, Pair{})
+		s.connect("team", "api", link.Terms{Interval: 10 * time.Hour, RequestsPerMinute: 60}, link.Pair{})
 		s.settle(time.Minute)
 		// Somebody made the change by hand meanwhile: the look sees it, and no call is made.
 		for i := range 20 {
@@ -240,7 +241,7 @@ func TestThoseWithOneAddressDoNotWaitForEachOtherBusily(t *testing.T) {
 		s.organization("team")
 		a := s.orgUser("team", "user-001", "", wants("reader"), func(u *v1alpha1.OrgUser) { u.Spec.UserID = "user-001" })
 		b := s.orgUser("team", "user-002", "", wants("reader"), func(u *v1alpha1.OrgUser) { u.Spec.UserID = "user-002" })
-		s.connect("team", "api", hourly, Pair{})
+		s.connect("team", "api", hourly, link.Pair{})
 		s.settle(time.Minute)
 		api.SetLatency(200 * time.Millisecond)
 		a.Spec.Role, b.Spec.Role = "owner", "owner"
@@ -253,7 +254,7 @@ func TestThoseWithOneAddressDoNotWaitForEachOtherBusily(t *testing.T) {
 }
 
 func TestTwoChangesForWhichOneLookIsTooOldAreLateOnce(t *testing.T) {
-	o := newOrganization(New(Options{Now: time.Now}).world, Pair{}, nil)
+	o := newOrganization(New(Options{Now: time.Now}).world, link.Pair{}, nil)
 	t.Run("in their first turn", func(t *testing.T) { lateTwice(t, o, 0) })
 	t.Run("in the one after it", func(t *testing.T) { lateTwice(t, o, 2) })
 	t.Run("in a third", func(t *testing.T) { lateTwice(t, o, 2) }) // late anew, and what failed before is kept

@@ -85,23 +85,6 @@ type world struct {
 // namespacedName is how Kubernetes names what plans call a Ref.
 type namespacedName = types.NamespacedName
 
-// keyError says that no key can be used.
-type keyError struct{}
-
-func (keyError) Error() string { return "no admin key of the organization can be used at the moment" }
-
-var errNoKey error = keyError{}
-
-// isUnauthorized says whether the API refused the key itself. A 403 is about what the key may do, and may hold for one
-// call only, so that it does not keep the whole organization from being managed.
-func isUnauthorized(err error) bool {
-	if err == errNoKey { //nolint:errorlint // it is never wrapped
-		return true
-	}
-	apiError, ok := openai.AsError(err)
-	return ok && apiError.Status == http.StatusUnauthorized
-}
-
 // describe words an error for people: the same words for the same error.
 func describe(err error) string {
 	if apiError, ok := openai.AsError(err); ok {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
@@ -411,14 +412,14 @@ func (s *scene) binding(namespace, roleID string, people map[string]string) *v1a
 	return binding
 }
 
-var hourly = Terms{Interval: time.Hour, RequestsPerMinute: 3000}
+var hourly = link.Terms{Interval: time.Hour, RequestsPerMinute: 3000}
 
 // connect gives an Organization the key of a host, and waits until it is proven.
-func (s *scene) connect(namespace, host string, terms Terms, noted Pair) {
+func (s *scene) connect(namespace, host string, terms link.Terms, noted link.Pair) {
 	s.Helper()
 	s.all.Noted(objectName(namespace), noted)
 	address := &url.URL{Scheme: "https", Host: host, Path: "/v1"}
-	if err := s.all.Connect(objectName(namespace), NewCredential(openaitest.DefaultAdminKey, address.String(), false), terms, noted, ""); err != nil {
+	if err := s.all.Connect(objectName(namespace), link.NewCredential(openaitest.DefaultAdminKey, address.String(), false), terms, noted, ""); err != nil {
 		s.Fatal(err)
 	}
 	s.settle(0)
@@ -493,7 +494,7 @@ func persons(n int) []openaitest.User {
 	return all
 }
 
-func pairAt(host, id string) Pair { return Pair{"https://" + host + "/v1", id} }
+func pairAt(host, id string) link.Pair { return link.Pair{Address: "https://" + host + "/v1", ID: id} }
 
 // idsOf are the users that steps were made of, in order.
 func (e *fakeEdge) idsOf(verb plan.Verb) []string {
