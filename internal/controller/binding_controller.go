@@ -103,7 +103,7 @@ func role(o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding) (p
 	}
 	grant := declared.GrantOf(binding, nil, o.Setting())
 	missing := grant.RoleFact.Kind == plan.RolesUnknown || grant.RoleFact.Kind == plan.NoSuchRole
-	if missing && o.WantCatalog(binding) {
+	if missing && o.Readings().WantCatalog(binding) {
 		return plan.Role{}, verdict.AsItWas()
 	}
 	return grant.Role, verdict.InvalidRole(grant.RoleFact, grant.Refers, grant.Noted)

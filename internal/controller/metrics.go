@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 // The metrics of the state. Those of the calls to the API are in internal/openai. No label has an email or a
@@ -61,12 +61,12 @@ const scrapeTimeout = 10 * time.Second
 // acts gives them, so that sums over replicas count once.
 type stateMetrics struct {
 	reader        client.Reader
-	organizations *organization.Organizations
+	organizations *registry.Organizations
 	reconciler    *OrganizationReconciler
 	elected       <-chan struct{}
 }
 
-func newStateMetrics(mgr ctrl.Manager, organizations *organization.Organizations, reconciler *OrganizationReconciler) *stateMetrics {
+func newStateMetrics(mgr ctrl.Manager, organizations *registry.Organizations, reconciler *OrganizationReconciler) *stateMetrics {
 	return &stateMetrics{reader: mgr.GetCache(), organizations: organizations, reconciler: reconciler, elected: mgr.Elected()}
 }
 

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 const manyUsers = 10000
@@ -86,13 +86,13 @@ func manyObjects(t *testing.T) cache.Cache {
 
 func TestAScrapeOfTenThousandObjectsIsQuick(t *testing.T) {
 	elected := make(chan struct{})
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&stateMetrics{
-		reader: manyObjects(t), organizations: organization.New(organization.Options{Now: time.Now}), reconciler: &OrganizationReconciler{}, elected: elected,
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(&stateMetrics{
+		reader: manyObjects(t), organizations: registry.New(registry.Options{Now: time.Now}), reconciler: &OrganizationReconciler{}, elected: elected,
 	})
 	scrape := func() map[string]float64 {
 		values := map[string]float64{}
-		families, err := registry.Gather()
+		families, err := metrics.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

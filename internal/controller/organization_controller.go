@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -130,7 +131,7 @@ func (r *OrganizationReconciler) connect(ctx context.Context, org *v1alpha1.Orga
 	r.noteRead(org)
 	if requested != org.Status.LastHandledSyncRequest {
 		if o := r.organizations.Usable(name); o != nil {
-			o.Ask(name, requested)
+			o.Readings().Ask(name, requested)
 		}
 	}
 	again, v := r.keyVerdict(org, r.organizations.View(name))
@@ -165,7 +166,7 @@ func requestOf(org *v1alpha1.Organization) string {
 }
 
 // keyVerdict says how far the key of an Organization is.
-func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
+func (r *OrganizationReconciler) keyVerdict(org *v1alpha1.Organization, view registry.View) (time.Duration, verdict.Verdict) {
 	switch view.State {
 	case link.KeyRefused:
 		return verdict.SecretPoll, verdict.KeyRefused(org, describeAPI(view.Err))

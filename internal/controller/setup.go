@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 // Options are the settings that all controllers share.
@@ -38,7 +39,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	edge := newEdge(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
 	looks := organization.NewMetrics(options.Metrics)
 	api := openai.NewMetrics(options.Metrics)
-	organizations := organization.New(organization.Options{
+	organizations := registry.New(registry.Options{
 		Cache: cache, Live: mgr.GetAPIReader(), Edge: edge, Metrics: api, Looks: looks,
 		Log: mgr.GetLogger(), Now: time.Now, RequestTimeout: options.RequestTimeout, Linger: options.Linger,
 	})

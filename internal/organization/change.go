@@ -15,7 +15,7 @@ import (
 // stale says whether the look at a person is too old for a call to rest on it. Who is late is looked at again; who is
 // late twice in a row gets a backoff.
 func (t *turn) stale(p *passenger, due plan.Due) bool {
-	age := t.now().Sub(p.seenAt)
+	age := t.world.Now().Sub(p.seenAt)
 	if age <= fresh {
 		return false
 	}
@@ -49,10 +49,10 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	}
 	t.tries.Begin(p.Key.ID)
 	defer t.tries.End(p.Key.ID)
-	sentAt := t.now()
-	t.metrics.observeLook(l.Object(), sentAt.Sub(p.seenAt))
+	sentAt := t.world.Now()
+	t.world.Looks.observeLook(l.Object(), sentAt.Sub(p.seenAt))
 	// It is carried to its end also when the manager stops: what is sent is to be known.
-	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.world.Timeout)
 	defer cancel()
 	err := t.call(openai.Prepaid(request), l, sentAt, due.Step)
 	t.note(ctx, p, l, due, sentAt, err)
@@ -79,9 +79,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 			return err
 		}
 		if !plan.SameRole(answered, step.Role.ID) {
-			o.mu.Lock()
-			o.alias[answered] = step.Role.ID
-			o.mu.Unlock()
+			o.known.Alias(answered, step.Role.ID)
 		}
 		o.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
 		return nil
@@ -89,12 +87,8 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		err := changer.UnassignRole(ctx, step.UserID, step.Role.ID)
 		if err == nil || openai.IsNotFound(err) {
 			o.roster.SetUnassigned(step.UserID, step.Role.ID)
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			for answered, sent := range o.alias {
-				if sent == step.Role.ID {
-					o.roster.SetUnassigned(step.UserID, answered)
-				}
+			for _, answered := range o.known.Aliases(step.Role.ID) {
+				o.roster.SetUnassigned(step.UserID, answered)
 			}
 			return nil
 		}
@@ -102,7 +96,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 	case plan.Remove:
 		err := changer.DeleteUser(ctx, step.UserID)
 		if err == nil || openai.IsNotFound(err) {
-			o.saw(o.roster.SawNobody(o.now(), step.UserID))
+			o.saw(o.roster.SawNobody(o.world.Now(), step.UserID))
 			return nil
 		}
 		return err
@@ -157,7 +151,7 @@ func (t *turn) note(ctx context.Context, p *passenger, l *link.Link, due plan.Du
 	case openai.IsRateLimited(err):
 	case openai.IsTransient(err):
 		// It may have been carried out, and may still be.
-		t.roster.Doubt(step.UserID, step.Role.ID != "", sent.Add(2*t.timeout))
+		t.roster.Doubt(step.UserID, step.Role.ID != "", sent.Add(2*t.world.Timeout))
 		t.tries.Failed(step.Target(), fingerprint, plan.Fact{Kind: plan.Retrying, Words: describe(err)}, tries.Retry)
 	default:
 		if openai.IsNotFound(err) {
@@ -185,13 +179,13 @@ func (t *turn) late(p *passenger, due plan.Due) {
 // made tells of a step that was made, with the objects that asked for it.
 func (t *turn) made(ctx context.Context, p *passenger, due plan.Due) {
 	undeclared := due.Step.Verb == plan.Remove && len(p.person.Leaving) == 0 || due.Step.Verb == plan.Unassign && len(due.For) == 0
-	t.edge.Made(ctx, Made{Step: due.Step, Asker: namespacedName(due.Asker), For: due.For, Objects: p.g, Undeclared: undeclared})
+	t.world.Edge.Made(ctx, Made{Step: due.Step, Asker: namespacedName(due.Asker), For: due.For, Objects: p.g, Undeclared: undeclared})
 }
 
 // logMade logs a step that was made in the organization: one line for each thing that changed, with who it was, what
 // changed, from what and to what. "" is none.
 func (o *Organization) logMade(l *link.Link, step plan.Step) {
-	logger := o.world.log.WithValues("organization", l.Object().String(), "verb", step.Verb, "who", step.Who, "userID", step.UserID)
+	logger := o.world.Log.WithValues("organization", l.Object().String(), "verb", step.Verb, "who", step.Who, "userID", step.UserID)
 	changed := func(what, from, to string, more ...any) {
 		logger.Info("changed the organization", append([]any{"what", what, "from", from, "to", to}, more...)...)
 	}

@@ -39,8 +39,8 @@ func (l *left) prepare(ctx context.Context) {
 	l.prepared = true
 	l.objects = map[plan.Ref]*v1alpha1.Organization{}
 	l.users, l.owners = l.t.roster.Size()
-	for _, name := range l.t.objects(ctx) {
-		org, err := l.t.cache.Organization(ctx, name)
+	for _, name := range l.t.objects() {
+		org, err := l.t.world.Cache.Organization(ctx, name)
 		if err != nil {
 			l.lastError = err
 			return
@@ -52,7 +52,7 @@ func (l *left) prepare(ctx context.Context) {
 	}
 	most := l.t.longestWindow(slices.Collect(maps.Values(l.objects)))
 	for _, org := range l.objects {
-		count, until := inWindow(org, l.t.now(), most)
+		count, until := inWindow(org, l.t.world.Now(), most)
 		l.removals += count
 		l.until = sooner(l.until, until, count)
 	}
@@ -103,7 +103,7 @@ func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.
 	held := plan.Try{Fingerprint: fingerprint}
 	fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
 	if until.IsZero() {
-		until = t.now() // what counts is of this turn, and its window is not known yet
+		until = t.world.Now() // what counts is of this turn, and its window is not known yet
 	}
 	if fact.Numbers.Most > 0 {
 		fact.Until, held.Until = until.Unix(), tries.Seconds(until)
@@ -177,7 +177,7 @@ func (t *turn) stayingOwners() []openai.User {
 				continue
 			}
 			changing[p.Key.ID] = true
-			org, err := t.cache.Organization(context.Background(), namespacedName(due.Asker))
+			org, err := t.world.Cache.Organization(context.Background(), namespacedName(due.Asker))
 			if err == nil && org != nil {
 				needed = max(needed, int(org.Spec.Guard.MinOwners))
 			}
@@ -321,7 +321,7 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
 	count, until := 0, time.Time{}
 	var orgs []*v1alpha1.Organization
-	for _, name := range t.objects(ctx) {
+	for _, name := range t.objects() {
 		org, err := t.look.Organization(ctx, name)
 		if err != nil {
 			return 0, until, err
@@ -332,7 +332,7 @@ func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
 	}
 	most := t.longestWindow(orgs)
 	for _, org := range orgs {
-		more, end := inWindow(org, t.now(), most)
+		more, end := inWindow(org, t.world.Now(), most)
 		count += more + t.countedHere(client.ObjectKeyFromObject(org))
 		until = sooner(until, end, more)
 	}
@@ -354,11 +354,11 @@ func (t *turn) countedHere(name types.NamespacedName) int { return t.counted[nam
 // make them twice on one count. It fails if what they rest on changed since it was read.
 func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int, leavers []string) error {
 	name := types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}
-	err := t.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
+	err := t.world.Edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
 		if err := unchanged(seen, org, leavers); err != nil {
 			return err
 		}
-		addRemovals(org, count, t.now())
+		addRemovals(org, count, t.world.Now())
 		return nil
 	})
 	if err == nil {
@@ -401,7 +401,7 @@ func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
 // refund takes a count back after the API refused the removal, or it was not sent. Should that fail, the count is too high, which is the safe
 // side.
 func (t *turn) refund(ctx context.Context, asker plan.Ref) {
-	err := t.edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
+	err := t.world.Edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
 		if org.Status.Removals != nil && org.Status.Removals.Count > 0 {
 			org.Status.Removals.Count--
 		}

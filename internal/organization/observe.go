@@ -35,12 +35,12 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			listFailed = link.ErrNoKey
 			return
 		}
-		begun := t.now()
+		begun := t.world.Now()
 		users, err := l.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
 		if listFailed = t.links.Answered(l, err); listFailed != nil {
 			return
 		}
-		listedAt = t.now()
+		listedAt = t.world.Now()
 		for _, user := range users {
 			found[user.ID] = true
 		}
@@ -121,20 +121,20 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 	if l == nil {
 		return time.Time{}, link.ErrNoKey
 	}
-	begun := t.now()
+	begun := t.world.Now()
 	user, err := l.Client().GetUser(openai.Prepaid(ctx), p.Key.ID)
 	if openai.IsNotFound(err) {
 		if err := t.links.Answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
 		t.saw(t.roster.SawNobody(begun, p.Key.ID))
-		return t.now(), nil
+		return t.world.Now(), nil
 	}
 	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	t.saw(t.roster.Saw(begun, user))
-	return t.now(), nil
+	return t.world.Now(), nil
 }
 
 // observeRoles looks at the roles of one user that are in question: at all of them where they are not known, else at
@@ -179,7 +179,7 @@ func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time,
 	if l == nil {
 		return time.Time{}, link.ErrNoKey
 	}
-	begun := o.now()
+	begun := o.world.Now()
 	roles, err := l.Client().ListUserRoles(openai.Prepaid(ctx), userID)
 	if err := o.links.Answered(l, err); err != nil {
 		return time.Time{}, err
@@ -188,7 +188,7 @@ func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time,
 	if changed, taken := o.roster.ListedRoles(begun, userID, roles); changed && taken {
 		o.saw(o.roster.KeysOf(userID))
 	}
-	return o.now(), nil
+	return o.world.Now(), nil
 }
 
 func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (time.Time, error) {
@@ -202,30 +202,12 @@ func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (
 			return time.Time{}, err
 		}
 		t.roster.SetUnassigned(userID, role.ID)
-		return t.now(), nil
+		return t.world.Now(), nil
 	}
 	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	assignment.RoleID = role.ID // whatever the API calls it
 	t.roster.SetAssigned(userID, assignment)
-	return t.now(), nil
-}
-
-// saw has those taken up who were found to differ from what was known, and with an owner more whom the guard held.
-func (o *Organization) saw(changed []plan.Key) {
-	o.pending.Wake(pending.Due, true, changed...)
-	if o.moreOwners() {
-		o.FreeGuarded()
-	}
-}
-
-// moreOwners says whether there are more owners than when it was asked last.
-func (o *Organization) moreOwners() bool {
-	_, owners := o.roster.Size()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	more := owners > o.owners
-	o.owners = owners
-	return more
+	return t.world.Now(), nil
 }

@@ -17,72 +17,63 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/known"
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/reading"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // Organization is one live organization.
 type Organization struct {
-	*world
-	roster  *roster.Roster
+	world   World
+	log     logr.Logger
 	links   *link.Links
 	limiter *openai.Limiter
-	pending *pending.People
+	roster  *roster.Roster
 	tries   *tries.Memory
-	log     logr.Logger
+	pending *pending.People
+	// known are its people, readings what keeps the roster.
+	known    *known.People
+	readings *reading.Reader
+	// objects are the Organization objects that stand for it, whether their key is good or not.
+	objects func() []types.NamespacedName
+	group   sync.WaitGroup // turns
 
 	mu sync.Mutex
-	// alias has the IDs that the API answered with for roles, where they are others than were sent.
-	alias map[string]string
-	// undeclared is what the last whole reading found undeclared, and in how many in a row.
-	undeclared map[string]sighting
-	sums       plan.Sums
-	// unresolved are OrgUsers that were not matched with anybody then.
-	unresolved []plan.Ref
-	// owners is how many there were when it was looked last whether there are more.
-	owners   int
-	nextRead time.Time
 	// turns are those under way, choosing those of them that have nobody yet.
 	turns, choosing [pending.Lanes]int
-	// readFor are the requests for a whole reading that the next one answers, by object.
-	readFor map[types.NamespacedName]string
-	// reading are those that the reading under way answers.
-	reading map[types.NamespacedName]string
-	readErr error
-	reread  chan struct{}
-	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
-	catalogFor     map[types.UID]int64
-	listingCatalog bool
-	// stop ends what it does, once no object stands for it any more.
-	stop context.CancelFunc
-	// emptySince is when the last Organization object went; zero while there is one.
-	emptySince time.Time
 }
 
-// sighting is how many whole readings in a row found a user, or roles of theirs by ID, undeclared.
-type sighting struct {
-	// found: no object declared the user then. user and roles count only readings in which every OrgUser was matched.
-	found bool
-	user  int
-	roles map[string]int
-}
-
-func newOrganization(w *world, pair link.Pair, limiter *openai.Limiter) *Organization {
-	return &Organization{
-		world: w, limiter: limiter, links: link.NewLinks(pair, limiter, w.edge, w.now), roster: roster.New(w.now), pending: pending.New(), tries: tries.New(w.now),
-		log:    w.log.WithValues("organizationID", pair.ID),
-		reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
-		stop:  func() {},
-		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
+// New returns an organization that has a budget, for which the objects stand.
+func New(w World, pair link.Pair, limiter *openai.Limiter, objects func() []types.NamespacedName) *Organization {
+	o := &Organization{
+		world: w, log: w.Log.WithValues("organizationID", pair.ID),
+		links: link.NewLinks(pair, limiter, w.Edge, w.Now), limiter: limiter,
+		roster: roster.New(w.Now), tries: tries.New(w.Now), pending: pending.New(), objects: objects,
 	}
+	o.known = known.New(known.Sources{
+		Cache: w.Cache, Roster: o.roster, Tries: o.tries, Links: o.links, Objects: objects, LandedBy: w.LandedBy,
+	})
+	o.readings = reading.New(reading.Sources{
+		Cache: w.Cache, Edge: w.Edge, Links: o.links, Roster: o.roster, Known: o.known, Pending: o.pending, Tries: o.tries,
+		Objects: objects, Log: o.log, Now: w.Now, Timeout: w.Timeout,
+	})
+	return o
 }
 
-// run acts until the context ends.
-func (o *Organization) run(ctx context.Context) {
+// Run reads and acts until the context ends, and returns when all changes that were sent have ended.
+func (o *Organization) Run(ctx context.Context) {
+	o.group.Go(func() { o.readings.Run(ctx) })
+	o.act(ctx)
+	o.group.Wait() // no turn begins once it acts no more
+}
+
+// act takes up whoever was woken, and begins turns, until the context ends.
+func (o *Organization) act(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -94,7 +85,7 @@ func (o *Organization) run(ctx context.Context) {
 			}
 			continue
 		}
-		timer.Reset(o.pending.Ring(o.now()))
+		timer.Reset(o.pending.Ring(o.world.Now()))
 		select {
 		case <-ctx.Done():
 			return
@@ -116,7 +107,7 @@ func (o *Organization) takeUp(ctx context.Context) bool {
 				return false
 			}
 			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.Key)
-			o.pending.WakeAt(o.now().Add(time.Second), w.Key)
+			o.pending.WakeAt(o.world.Now().Add(time.Second), w.Key)
 		}
 	}
 	return len(woken) == atATime
@@ -129,7 +120,7 @@ func (o *Organization) evaluate(ctx context.Context, w pending.Woke) error {
 		return o.evaluateNobody(ctx, w)
 	}
 	if w.Key.ID == "" {
-		o.pending.Propose(w.Key, nil, o.now())
+		o.pending.Propose(w.Key, nil, o.world.Now())
 	}
 	for _, id := range ids {
 		if err := o.evaluateUser(ctx, id, w); err != nil {
@@ -141,8 +132,8 @@ func (o *Organization) evaluate(ctx context.Context, w pending.Woke) error {
 
 // evaluateNobody decides about a key that nobody has, so far as is known.
 func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error {
-	names := o.objects(ctx)
-	g, err := o.cache.Gather(ctx, names, []plan.Key{w.Key})
+	names := o.objects()
+	g, err := o.world.Cache.Gather(ctx, names, []plan.Key{w.Key})
 	if err != nil {
 		return err
 	}
@@ -168,22 +159,24 @@ func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error
 		if w.Urgency == pending.Reread {
 			lane = pending.Looking
 		}
-		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}}, o.now())
+		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}}, o.world.Now())
 	default:
-		o.pending.Propose(w.Key, nil, o.now())
+		o.pending.Propose(w.Key, nil, o.world.Now())
 	}
 	return nil
 }
 
 // evaluateUser decides about one user.
 func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Woke) error {
-	p, g, err := o.person(ctx, id)
+	p, g, err := o.known.Of(ctx, id)
 	if err != nil {
 		return err
 	}
 	d := plan.Decide(p)
 	o.tries.Settle(id, d)
-	o.declaredNow(id, d, g)
+	if o.known.Declared(id, d) {
+		o.recount(g)
+	}
 	if w.Tell {
 		o.tell(g)
 		if slices.ContainsFunc(d.Steps, func(due plan.Due) bool { return len(due.For) == 0 }) {
@@ -195,7 +188,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Wo
 	if d.WakeAt != 0 {
 		o.pending.WakeAt(time.Unix(d.WakeAt, 0), key)
 	}
-	o.pending.Propose(key, o.candidate(p, d, w.Urgency), o.now())
+	o.pending.Propose(key, o.candidate(p, d, w.Urgency), o.world.Now())
 	return nil
 }
 
@@ -242,102 +235,33 @@ func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pendin
 // maxStepsATurn bounds what one person has done in one turn.
 const maxStepsATurn = 8
 
-// tell has the objects looked at that speak of a person.
-func (o *Organization) tell(g declared.Gathered) {
-	for _, user := range g.Users {
-		o.edge.Wake(user)
-	}
-	for _, binding := range g.Bindings {
-		o.edge.Wake(binding)
-	}
-	for _, org := range g.Organizations {
-		if len(org.Status.Leaving) > 0 {
-			o.edge.Wake(org)
-		}
-	}
-}
-
-// setting is what must be known to say whom objects mean.
-func (o *Organization) setting() declared.Setting {
-	roles, at := o.roster.Roles()
-	offered := make([]plan.OfferedRole, len(roles))
-	for i, role := range roles {
-		offered[i] = plan.OfferedRole{Role: plan.Role{ID: role.ID, Name: role.Name}, Predefined: role.Predefined}
-	}
-	return declared.Setting{Directory: o.roster, Acts: o.links.Acts, Offered: offered, RolesKnown: !at.IsZero()}
-}
-
-// person is all that is declared and observed about a user, as it is kept.
-func (o *Organization) person(ctx context.Context, id string) (*plan.Person, declared.Gathered, error) {
-	g, err := o.cache.Gather(ctx, o.objects(ctx), o.roster.KeysOf(id))
-	if err != nil {
-		return nil, g, err
-	}
-	p, err := o.about(ctx, g, id)
-	return p, g, err
-}
-
-// about adds what is observed of a user to what objects say of them.
-func (o *Organization) about(ctx context.Context, g declared.Gathered, id string) (*plan.Person, error) {
-	user, present := o.roster.User(id)
-	if !present {
-		user = plan.User{ID: id}
-	}
-	p, err := o.cache.Declare(ctx, g, user, o.setting())
-	if err != nil {
-		return nil, err
-	}
-	p.Present, p.Doubted = present, o.roster.Doubted(id)
-	assignments, known := o.roster.Assignments(id)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	p.RolesKnown = known
-	for _, a := range assignments {
-		role := plan.Role{ID: a.RoleID, Name: a.RoleName}
-		if sent, ok := o.alias[a.RoleID]; ok {
-			role.ID = sent
-		}
-		p.Roles = append(p.Roles, plan.Assignment{Role: role, Predefined: a.Predefined, Inherited: a.Inherited})
-	}
-	if since, unsettled := o.roster.Unsettled(id); unsettled {
-		p.Unsettled, p.SettlesAt = true, since.Unix()+1
-	}
-	if begun := o.world.began.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
-		// A leader before this one may have had calls under way.
-		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
-	}
-	if o.tries.UnderWay(id) {
-		p.Unsettled, p.SettlesAt = true, 0
-	}
-	p.Sums = o.sums
-	seen := o.undeclared[id]
-	p.SeenUndeclared, p.SeenUndeclaredRoles = seen.user, seen.roles
-	p.Tried = o.tries.Of(id)
-	for _, roles := range []bool{false, true} {
-		if fact, failed := o.tries.LookFact(tries.Look{Key: plan.IDKey(id), Roles: roles}); failed {
-			p.LookFact = fact
-		}
-	}
-	return p, nil
-}
-
-// Decide says what is to be said about a user, on what is kept.
+// Decide says what is to be done and said about a user, on what is kept.
 func (o *Organization) Decide(ctx context.Context, id string) (plan.Decision, error) {
-	p, _, err := o.person(ctx, id)
-	if err != nil {
-		return plan.Decision{}, err
-	}
-	return plan.Decide(p), nil
+	return o.known.Decide(ctx, id)
 }
 
 // Setting is what must be known to say whom objects mean.
-func (o *Organization) Setting() declared.Setting { return o.setting() }
+func (o *Organization) Setting() declared.Setting { return o.known.Setting() }
+
+// Undeclared returns what the last whole reading found that no object declares.
+func (o *Organization) Undeclared(ctx context.Context) (known.Undeclared, error) {
+	return o.known.Undeclared(ctx)
+}
+
+// Links are the keys of the objects that stand for the organization.
+func (o *Organization) Links() *link.Links { return o.links }
+
+// Readings read the organization whole, and list its roles.
+func (o *Organization) Readings() *reading.Reader { return o.readings }
 
 // Roster is the organization as it was last seen.
 func (o *Organization) Roster() *roster.Roster { return o.roster }
 
 // WaitsSince is since when somebody waits for a turn; false if they do not.
 func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.WaitingSince(key) }
+
+// LongestWait is how long somebody has waited who waits longest for a change.
+func (o *Organization) LongestWait() time.Duration { return o.pending.Longest(o.world.Now()) }
 
 // LookFact says why a look at somebody who is not known was not made yet, if it was tried.
 func (o *Organization) LookFact(key plan.Key) plan.Fact {
@@ -347,18 +271,8 @@ func (o *Organization) LookFact(key plan.Key) plan.Fact {
 	return plan.Fact{Kind: plan.Unknown}
 }
 
-// Wake has people taken up soon.
-func (o *Organization) Wake(urgency pending.Urgency, tell bool, keys ...plan.Key) {
-	o.pending.Wake(urgency, tell, keys...)
-}
-
 // Objects are the Organization objects that stand for the organization, whether their key is good or not.
-func (o *Organization) Objects(ctx context.Context) []types.NamespacedName { return o.objects(ctx) }
-
-// objects are the Organization objects that stand for the organization, whether their key is good or not.
-func (o *Organization) objects(ctx context.Context) []types.NamespacedName {
-	return o.standing(ctx, o)
-}
+func (o *Organization) Objects(context.Context) []types.NamespacedName { return o.objects() }
 
 // waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.
 func (o *Organization) waits(look tries.Look) bool {

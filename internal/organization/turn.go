@@ -20,8 +20,6 @@ import (
 const (
 	// callersATurn bounds the people of a turn for whom a call of their own is made: all are made at once.
 	callersATurn = 16
-	// peopleATurn bounds all of them: one list looks at so many.
-	peopleATurn = 80
 	// fresh is how old a look may be when the call that rests on it is sent.
 	fresh = time.Second
 )
@@ -33,7 +31,7 @@ var turnsAtOnce = [pending.Lanes]int{pending.Giving: 3, pending.Taking: 1, pendi
 func (o *Organization) startTurns(ctx context.Context) {
 	for l := range pending.Lanes {
 		for o.beginTurn(l) {
-			o.turnGroup.Go(func() {
+			o.group.Go(func() {
 				defer o.endTurn(l)
 				o.turn(ctx, l)
 			})
@@ -85,7 +83,7 @@ func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 	if err := o.limiter.Take(ctx, class, wanted); err != nil {
 		return // the context ended
 	}
-	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.cache.NewLook(o.live), counted: map[types.NamespacedName]int{}}
+	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live), counted: map[types.NamespacedName]int{}}
 	defer t.giveBack()
 	if !t.choose(ctx) {
 		return
@@ -97,7 +95,7 @@ func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 
 // wanted are the tokens of a turn for those who wait now: of as many people as go at once within the budget.
 func (o *Organization) wanted(l pending.Lane) openai.Calls {
-	waiting := o.pending.Waiting(l, peopleATurn)
+	waiting := o.pending.Waiting(l, pending.PeopleATurn)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -224,9 +222,9 @@ func (t *turn) choose(ctx context.Context) bool {
 	}
 	callers := 0
 	left := &left{t: t}
-	for _, c := range t.pending.Waiting(t.lane, peopleATurn) {
+	for _, c := range t.pending.Waiting(t.lane, pending.PeopleATurn) {
 		if !left.allows(ctx, c) {
-			t.pending.Propose(c.Key, nil, t.now())
+			t.pending.Propose(c.Key, nil, t.world.Now())
 			t.pending.Wake(c.Urgency, true, c.Key)
 			continue
 		}
@@ -320,7 +318,7 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 	if !there {
 		return nil
 	}
-	found, err := t.cache.Gather(ctx, t.objects(ctx), t.roster.KeysOf(user.ID))
+	found, err := t.world.Cache.Gather(ctx, t.objects(), t.roster.KeysOf(user.ID))
 	if err != nil {
 		return err
 	}
@@ -332,11 +330,11 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 			return err
 		}
 	}
-	if p.person, err = t.about(ctx, p.g, user.ID); err != nil {
+	if p.person, err = t.known.About(ctx, p.g, user.ID); err != nil {
 		return err
 	}
 	if t.takesUndeclared(p) {
-		if p.person.Sums, _, err = t.sumUp(ctx); err != nil {
+		if p.person.Sums, _, err = t.known.SumUp(ctx); err != nil {
 			return err
 		}
 	}

@@ -2,8 +2,6 @@ package organization
 
 import (
 	"context"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -42,44 +40,19 @@ type Made struct {
 	Undeclared bool
 }
 
-// Options are what Organizations need.
-type Options struct {
+// World is what all organizations share, none of which leads from one to another.
+type World struct {
 	Cache *declared.Cache
 	// Live reads past the cache.
-	Live    client.Reader
-	Edge    Edge
-	Metrics *openai.Metrics
-	Looks   *Metrics
-	Log     logr.Logger
-	Now     func() time.Time
-	// RequestTimeout bounds one request. 0: 30 s.
-	RequestTimeout time.Duration
-	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
-	// as where leader election sees to it.
-	Linger time.Duration
-	// Transport carries the requests to the organizations. nil: connections of each client's own.
-	Transport http.RoundTripper
-}
-
-// world is what all organizations share, none of which leads from one to another.
-type world struct {
-	cache   *declared.Cache
-	live    client.Reader
-	edge    Edge
-	api     *openai.Metrics
-	metrics *Metrics
-	log     logr.Logger
-	now     func() time.Time
-	timeout time.Duration
-	linger  time.Duration
-	// began is when this manager started.
-	began     time.Time
-	turnGroup *sync.WaitGroup
-	transport http.RoundTripper
-	// standing returns the objects that stand for an organization.
-	standing func(context.Context, *Organization) []types.NamespacedName
-	// spawn runs a function while the manager acts.
-	spawn func(func(context.Context))
+	Live  client.Reader
+	Edge  Edge
+	Looks *Metrics
+	Log   logr.Logger
+	Now   func() time.Time
+	// Timeout bounds one request.
+	Timeout time.Duration
+	// LandedBy is when the last request of a manager before this one has landed; zero: there is none.
+	LandedBy time.Time
 }
 
 // namespacedName is how Kubernetes names what plans call a Ref.

@@ -21,6 +21,9 @@ const (
 	urgencies
 )
 
+// PeopleATurn bounds the people of a turn: one list looks at so many.
+const PeopleATurn = 80
+
 // Lane is a kind of turn.
 type Lane int
 

@@ -1,4 +1,4 @@
-package organization
+package registry
 
 import (
 	"time"
@@ -46,9 +46,9 @@ func (a *Organizations) View(object types.NamespacedName) View {
 		v.Made = book.Made()
 	}
 	if o != nil {
-		v.ReadAt, v.Counts = o.roster.ReadAt(), o.roster.Counts()
-		v.Learnt, v.Paused = o.limiter.Learnt(), o.limiter.Paused()
-		v.ReadErr, v.Slow = o.readError(), o.pending.Longest(a.now()) > patience
+		v.ReadAt, v.Counts = o.Roster().ReadAt(), o.Roster().Counts()
+		v.Learnt, v.Paused = o.Links().Limiter().Learnt(), o.Links().Limiter().Paused()
+		v.ReadErr, v.Slow = o.Readings().Err(), o.LongestWait() > patience
 	}
 	return v
 }

@@ -1,65 +1,87 @@
-package organization
+// Package registry knows of which live organization the key of each Organization object is, and has each organization act
+// once, whoever stands for it.
+package registry
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
 // Organizations are all live organizations that Organization objects stand for. It is safe for concurrent use.
 type Organizations struct {
-	*world
+	world     organization.World
+	api       *openai.Metrics
+	transport http.RoundTripper
 
 	mu       sync.Mutex
 	running  context.Context //nolint:containedctx // the time in which it acts; nothing is done before or after
 	stopped  bool
 	loops    sync.WaitGroup
 	links    map[types.NamespacedName]*key
-	byPair   map[link.Pair]*Organization
+	byPair   map[link.Pair]*organization.Organization
 	noted    map[types.NamespacedName]link.Pair // what the status of each object says
 	ledgers  map[types.NamespacedName]*link.Ledger
 	starting []func()
+	// stop ends an organization. emptySince is when the last object went that stood for it.
+	stop       map[*organization.Organization]context.CancelFunc
+	emptySince map[*organization.Organization]time.Time
 	// objects has those that stand for each organization, as they were after so many changes.
-	objects   map[*Organization][]types.NamespacedName
+	objects   map[*organization.Organization][]types.NamespacedName
 	objectsAt int64
 	// changes counts what may change that.
 	changes atomic.Int64
 }
 
+// Options are what Organizations need.
+type Options struct {
+	Cache *declared.Cache
+	// Live reads past the cache.
+	Live    client.Reader
+	Edge    organization.Edge
+	Metrics *openai.Metrics
+	Looks   *organization.Metrics
+	Log     logr.Logger
+	Now     func() time.Time
+	// RequestTimeout bounds one request. 0: 30 s.
+	RequestTimeout time.Duration
+	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
+	// as where leader election sees to it.
+	Linger time.Duration
+	// Transport carries the requests to the organizations. nil: connections of each client's own.
+	Transport http.RoundTripper
+}
+
 // New returns no organizations yet.
 func New(options Options) *Organizations {
-	w := &world{
-		cache: options.Cache, live: options.Live, edge: options.Edge, api: options.Metrics, metrics: options.Looks,
-		log: options.Log, now: options.Now, timeout: options.RequestTimeout, linger: options.Linger, began: options.Now(), turnGroup: &sync.WaitGroup{},
-		transport: options.Transport,
+	w := organization.World{
+		Cache: options.Cache, Live: options.Live, Edge: options.Edge, Looks: options.Looks, Log: options.Log, Now: options.Now,
+		Timeout: cmp.Or(options.RequestTimeout, 30*time.Second),
 	}
-	if w.timeout == 0 {
-		w.timeout = 30 * time.Second
+	if linger := cmp.Or(options.Linger, time.Minute); linger > 0 {
+		w.LandedBy = w.Now().Add(linger)
 	}
-	if w.linger == 0 {
-		w.linger = time.Minute
+	if (w.Log == logr.Logger{}) {
+		w.Log = logr.Discard()
 	}
-	if (w.log == logr.Logger{}) {
-		w.log = logr.Discard()
-	}
-	all := &Organizations{
-		world: w, links: map[types.NamespacedName]*key{}, byPair: map[link.Pair]*Organization{},
+	return &Organizations{
+		world: w, api: options.Metrics, transport: options.Transport,
+		links: map[types.NamespacedName]*key{}, byPair: map[link.Pair]*organization.Organization{},
 		noted: map[types.NamespacedName]link.Pair{}, ledgers: map[types.NamespacedName]*link.Ledger{},
+		stop: map[*organization.Organization]context.CancelFunc{}, emptySince: map[*organization.Organization]time.Time{},
 	}
-	w.standing = all.objectsOf
-	w.spawn = func(run func(context.Context)) {
-		all.mu.Lock()
-		defer all.mu.Unlock()
-		all.start(run)
-	}
-	return all
 }
 
 // NeedLeaderElection says that only the manager that acts has organizations.
@@ -79,9 +101,7 @@ func (a *Organizations) Start(ctx context.Context) error {
 	a.mu.Lock()
 	a.stopped = true
 	a.mu.Unlock()
-	// No turn begins once the loops have ended.
 	a.loops.Wait()
-	a.turnGroup.Wait()
 	return nil
 }
 
@@ -114,10 +134,10 @@ func (a *Organizations) Connect(object types.NamespacedName, credential link.Cre
 		again := asked != known.asked
 		known.asked = asked
 		if o := a.of(object); o != nil && changed {
-			o.links.SetCeiling()
-			o.readNow()
+			o.Links().SetCeiling()
+			o.Readings().Soon()
 		}
-		if known.useless(again) && (again || a.now().Sub(known.provedAt) >= provesAgain) {
+		if known.useless(again) && (again || a.world.Now().Sub(known.provedAt) >= provesAgain) {
 			a.prove(known, noted)
 		}
 		return nil
@@ -132,7 +152,7 @@ func (a *Organizations) Connect(object types.NamespacedName, credential link.Cre
 	a.links[object] = l
 	a.changes.Add(1)
 	if o := a.of(object); o != nil {
-		o.join(l.Link)
+		a.join(o, l)
 	}
 	a.prove(l, noted)
 	return nil
@@ -141,7 +161,7 @@ func (a *Organizations) Connect(object types.NamespacedName, credential link.Cre
 // client returns a client for an object, which shares a budget.
 func (a *Organizations) client(object types.NamespacedName, credential link.Credential, budget *openai.Limiter) (*openai.Client, error) {
 	return credential.Client(openai.Config{
-		Limiter: budget, Timeout: a.timeout, Metrics: a.api, MetricsLabel: object.String(), Transport: a.transport,
+		Limiter: budget, Timeout: a.world.Timeout, Metrics: a.api, MetricsLabel: object.String(), Transport: a.transport,
 	})
 }
 
@@ -167,10 +187,11 @@ func (a *Organizations) disconnect(object types.NamespacedName) {
 	delete(a.links, object)
 	a.changes.Add(1)
 	if o := a.of(object); o != nil {
-		o.leave(object)
+		o.Links().Leave(object)
+		o.Readings().Leave(object)
 	}
 	if was {
-		a.edge.WakeObjects(object)
+		a.world.Edge.WakeObjects(object)
 	}
 }
 
@@ -183,12 +204,12 @@ func (a *Organizations) Forget(object types.NamespacedName) {
 	delete(a.ledgers, object)
 	a.changes.Add(1)
 	if o != nil && len(a.standingFor(o)) == 0 {
-		o.emptyFrom(a.now())
+		a.emptyFrom(o)
 	}
 	a.mu.Unlock()
-	a.edge.WakeObjects(object)
+	a.world.Edge.WakeObjects(object)
 	if o != nil {
-		o.wakeEverybody()
+		o.WakeEverybody()
 	}
 }
 
@@ -203,12 +224,12 @@ func (a *Organizations) Noted(object types.NamespacedName, pair link.Pair) {
 	o := a.byPair[pair]
 	a.mu.Unlock()
 	if o != nil && before != pair {
-		o.wakeEverybody()
+		o.WakeEverybody()
 	}
 }
 
 // of is the organization that an object stands for: by its key, else by what its status says. a.mu is held.
-func (a *Organizations) of(object types.NamespacedName) *Organization {
+func (a *Organizations) of(object types.NamespacedName) *organization.Organization {
 	if l := a.links[object]; l != nil {
 		status := l.Status()
 		if o := a.byPair[status.Pair]; o != nil && status.State != link.OtherOrganization {
@@ -219,16 +240,16 @@ func (a *Organizations) of(object types.NamespacedName) *Organization {
 }
 
 // Of is the organization that an object stands for, or nil while that is not known.
-func (a *Organizations) Of(object types.NamespacedName) *Organization {
+func (a *Organizations) Of(object types.NamespacedName) *organization.Organization {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.of(object)
 }
 
 // Usable is Of where the object's key is good, else nil.
-func (a *Organizations) Usable(object types.NamespacedName) *Organization {
+func (a *Organizations) Usable(object types.NamespacedName) *organization.Organization {
 	o := a.Of(object)
-	if o == nil || !o.links.Acts(object) {
+	if o == nil || !o.Links().Acts(object) {
 		return nil
 	}
 	return o

@@ -1,4 +1,4 @@
-package organization
+package registry
 
 import (
 	"encoding/json"
@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/rollcall-dev/rollcall/internal/link"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
@@ -22,9 +21,8 @@ func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
 	l := organizations.links[object]
 	pair := link.Pair{Address: "https://api.example", ID: "org-1"}
 	l.Found(pair)
-	o := newOrganization(organizations.world, pair, l.Client().Limiter())
-	organizations.byPair[pair] = o
-	o.join(l.Link)
+	o := organizations.begin(pair, l.Client().Limiter())
+	organizations.join(o, l)
 	for _, value := range []any{cred, &cred, l, l.Link, organizations, o, organizations.links, []link.Credential{cred}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			text := fmt.Sprintf(verb, value)

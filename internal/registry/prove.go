@@ -1,12 +1,15 @@
-package organization
+package registry
 
 import (
 	"context"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
@@ -33,7 +36,7 @@ func (k *key) useless(asked bool) bool {
 // prove begins to find out which organization a key is of. a.mu is held.
 func (a *Organizations) prove(l *key, noted link.Pair) {
 	l.Set(link.Proving, nil)
-	l.provedAt = a.now()
+	l.provedAt = a.world.Now()
 	l.Found(link.Pair{}) // what it was found to be of last may not be what the object stands for
 	if l.cancel != nil {
 		l.cancel()
@@ -69,7 +72,7 @@ func (a *Organizations) proveUntilKnown(ctx context.Context, l *key, noted link.
 		default:
 			l.Set(link.Failed, err)
 		}
-		a.edge.WakeOrganization(l.Object(), 0)
+		a.world.Edge.WakeOrganization(l.Object(), 0)
 		if link.IsUnauthorized(err) || openai.IsRejected(err) || openai.IsUnauthorized(err) {
 			if link.IsUnauthorized(err) {
 				return // the Organization controller looks at the Secret again, and has it proven again
@@ -96,8 +99,8 @@ func (a *Organizations) proveOnce(ctx context.Context, l *key, noted link.Pair) 
 	pair := link.Pair{Address: l.Credential().Address(), ID: noted.ID}
 	expected := a.byPair[pair]
 	a.mu.Unlock()
-	begun := a.now()
-	if noted.ID != "" && expected != nil && !expected.roster.ReadAt().IsZero() {
+	begun := a.world.Now()
+	if noted.ID != "" && expected != nil && !expected.Roster().ReadAt().IsZero() {
 		if _, err := l.Client().ListRoles(ctx); err != nil {
 			return err
 		}
@@ -128,39 +131,44 @@ func (a *Organizations) attach(l *key, noted, pair link.Pair, users []openai.Use
 	if other := noted.ID != "" && (noted.ID != pair.ID || noted.Address != "" && noted.Address != pair.Address); other {
 		l.Set(link.OtherOrganization, nil)
 		a.mu.Unlock()
-		a.edge.WakeOrganization(l.Object(), 0)
+		a.world.Edge.WakeOrganization(l.Object(), 0)
 		return
 	}
 	o := a.byPair[pair]
 	if o == nil {
-		o = newOrganization(a.world, pair, l.Client().Limiter())
-		a.byPair[pair] = o
-		alive, stop := context.WithCancel(context.Background())
-		o.stop = stop
-		for _, run := range []func(context.Context){o.run, o.keepReading} {
-			a.start(func(ctx context.Context) {
-				ctx, cancel := context.WithCancel(ctx)
-				defer cancel()
-				defer context.AfterFunc(alive, cancel)()
-				run(ctx)
-			})
-		}
-	} else if l.Client().Limiter() != o.limiter {
-		if client, err := a.client(l.Object(), l.Credential(), o.limiter); err == nil {
+		o = a.begin(pair, l.Client().Limiter())
+	} else if l.Client().Limiter() != o.Links().Limiter() {
+		if client, err := a.client(l.Object(), l.Credential(), o.Links().Limiter()); err == nil {
 			l.SetClient(client)
 		}
 	}
 	a.noted[l.Object()] = pair
 	a.changes.Add(1)
 	l.Set(link.Proven, nil)
-	o.join(l.Link)
+	a.join(o, l)
 	a.sweep()
 	a.mu.Unlock()
 	if users != nil {
-		o.takeOver(o.roster.BeginAt(begun), users)
+		o.Readings().TakeOver(o.Roster().BeginAt(begun), users)
 	}
-	o.links.SetCeiling()
-	o.becameKnown(l.Terms().Interval)
-	a.edge.WakeOrganization(l.Object(), 0)
-	a.edge.WakeObjects(l.Object())
+	o.Links().SetCeiling()
+	o.Begin(l.Terms().Interval)
+	a.world.Edge.WakeOrganization(l.Object(), 0)
+	a.world.Edge.WakeObjects(l.Object())
+}
+
+// begin has an organization act that was not known. a.mu is held.
+func (a *Organizations) begin(pair link.Pair, budget *openai.Limiter) *organization.Organization {
+	var o *organization.Organization
+	o = organization.New(a.world, pair, budget, func() []types.NamespacedName { return a.objectsOf(o) })
+	a.byPair[pair] = o
+	alive, stop := context.WithCancel(context.Background())
+	a.stop[o] = stop
+	a.start(func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(alive, cancel)()
+		o.Run(ctx)
+	})
+	return o
 }
