@@ -14,7 +14,8 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/link"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -22,7 +23,7 @@ import (
 type Keys struct {
 	// live reads Secrets past the cache, which would need the right to read every Secret of the cluster.
 	live          client.Reader
-	organizations *organization.Organizations
+	organizations *registry.Organizations
 	// allowInsecureBaseURL permits http to hosts other than loopback.
 	allowInsecureBaseURL bool
 
@@ -32,7 +33,7 @@ type Keys struct {
 }
 
 // New returns Keys.
-func New(live client.Reader, organizations *organization.Organizations, allowInsecureBaseURL bool) *Keys {
+func New(live client.Reader, organizations *registry.Organizations, allowInsecureBaseURL bool) *Keys {
 	return &Keys{live: live, organizations: organizations, allowInsecureBaseURL: allowInsecureBaseURL, read: map[types.NamespacedName]secretRead{}}
 }
 
@@ -62,14 +63,14 @@ func (k *Keys) Connect(ctx context.Context, org *v1alpha1.Organization) (time.Du
 		k.organizations.Suspend(name)
 		return verdict.SecretPoll, v, nil
 	}
-	terms := organization.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
-	if err := k.organizations.Connect(name, credential, terms, organization.PairOf(org), requested); err != nil {
+	terms := link.Terms{Interval: org.Spec.ResyncInterval.Duration, RequestsPerMinute: int(org.Spec.RequestsPerMinute)}
+	if err := k.organizations.Connect(name, credential, terms, link.PairOf(org), requested); err != nil {
 		return verdict.SecretPoll, verdict.SecretInvalid(org, err.Error()), nil
 	}
 	k.noteRead(org)
 	if requested != org.Status.LastHandledSyncRequest {
 		if o := k.organizations.Usable(name); o != nil {
-			o.Ask(name, requested)
+			o.Readings().Ask(name, requested)
 		}
 	}
 	again, v := k.keyVerdict(org, k.organizations.View(name))
@@ -96,7 +97,7 @@ func (k *Keys) readLately(org *v1alpha1.Organization, requested string) bool {
 	last := k.read[client.ObjectKeyFromObject(org)]
 	k.mu.Unlock()
 	state := k.organizations.View(client.ObjectKeyFromObject(org)).State
-	return (state == organization.Proven || state == organization.Proving) && last.generation == org.Generation &&
+	return (state == link.Proven || state == link.Proving) && last.generation == org.Generation &&
 		requested == org.Status.LastHandledSyncRequest && time.Since(last.at) < org.Spec.ResyncInterval.Duration*4/5
 }
 
@@ -111,17 +112,17 @@ func requestOf(org *v1alpha1.Organization) string {
 }
 
 // keyVerdict says how far the key of an Organization is.
-func (k *Keys) keyVerdict(org *v1alpha1.Organization, view organization.View) (time.Duration, verdict.Verdict) {
-	trouble := organization.TroubleOf(view.Err)
+func (k *Keys) keyVerdict(org *v1alpha1.Organization, view registry.View) (time.Duration, verdict.Verdict) {
+	trouble := registry.TroubleOf(view.Err)
 	switch view.State {
-	case organization.KeyRefused:
+	case link.KeyRefused:
 		return verdict.SecretPoll, verdict.KeyRefused(org, trouble.Words)
-	case organization.OtherOrganization:
+	case link.OtherOrganization:
 		return verdict.SecretPoll, verdict.OtherOrganization(org, view.Pair.Address, view.Pair.ID)
-	case organization.Failed:
+	case link.Failed:
 		return 0, unreadable(org, trouble)
-	case organization.Proven:
-		if reading := organization.TroubleOf(view.ReadErr); view.ReadErr != nil && !reading.Busy {
+	case link.Proven:
+		if reading := registry.TroubleOf(view.ReadErr); view.ReadErr != nil && !reading.Busy {
 			return 0, unreadable(org, reading)
 		}
 		if view.Slow {
@@ -133,7 +134,7 @@ func (k *Keys) keyVerdict(org *v1alpha1.Organization, view organization.View) (t
 }
 
 // unreadable says whether a person has to see to it that the organization can be read.
-func unreadable(org *v1alpha1.Organization, trouble organization.Trouble) verdict.Verdict {
+func unreadable(org *v1alpha1.Organization, trouble registry.Trouble) verdict.Verdict {
 	if trouble.Refused {
 		return verdict.ReadingRejected(org, trouble.Words)
 	}
@@ -145,8 +146,8 @@ func unreadable(org *v1alpha1.Organization, trouble organization.Trouble) verdic
 const baseURLKey = "base-url"
 
 // credential reads the Secret that the Organization names.
-func (k *Keys) credential(ctx context.Context, org *v1alpha1.Organization) (organization.Credential, verdict.Verdict, error) {
-	var none organization.Credential
+func (k *Keys) credential(ctx context.Context, org *v1alpha1.Organization) (link.Credential, verdict.Verdict, error) {
+	var none link.Credential
 	ref := org.Spec.AdminKeySecretRef
 	secret := &corev1.Secret{}
 	err := k.live.Get(ctx, client.ObjectKey{Namespace: org.Namespace, Name: ref.Name}, secret)
@@ -158,7 +159,7 @@ func (k *Keys) credential(ctx context.Context, org *v1alpha1.Organization) (orga
 	case err != nil:
 		return none, verdict.Verdict{}, fmt.Errorf("get Secret %s: %w", ref.Name, err)
 	}
-	credential := organization.NewCredential(string(secret.Data[ref.Key]), string(secret.Data[baseURLKey]), k.allowInsecureBaseURL)
+	credential := link.NewCredential(string(secret.Data[ref.Key]), string(secret.Data[baseURLKey]), k.allowInsecureBaseURL)
 	if credential.Empty() {
 		return none, verdict.SecretWithoutKey(org, secret), nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -112,7 +113,7 @@ func role(o *organization.Organization, binding *v1alpha1.OrgUserRoleBinding) (p
 	}
 	grant := declared.GrantOf(binding, nil, o.Setting())
 	missing := grant.RoleFact.Kind == plan.RolesUnknown || grant.RoleFact.Kind == plan.NoSuchRole
-	if missing && o.WantCatalog(binding) {
+	if missing && o.Readings().WantCatalog(binding) {
 		return plan.Role{}, verdict.AsItWas()
 	}
 	return grant.Role, verdict.InvalidRole(grant.RoleFact, grant.Refers, grant.Noted)
@@ -144,7 +145,7 @@ func (r *bindingReconciler) observeSubjects(ctx context.Context, o *organization
 			}
 		}
 	}
-	o.Wake(organization.Edited, false, q.unknown...) // all at once, so that one call looks for them
+	o.Wake(pending.Edited, false, q.unknown...) // all at once, so that one call looks for them
 	for i := range binding.Status.Subjects {
 		if err := q.line(ctx, &binding.Status.Subjects[i]); err != nil {
 			return err

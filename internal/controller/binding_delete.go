@@ -10,7 +10,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -99,7 +99,7 @@ func (r *bindingReconciler) leave(ctx context.Context, binding *v1alpha1.OrgUser
 		return edge.Farewell{Reason: v1alpha1.EventReleased, Message: "nobody has the role from this binding any more"}, seen, none, nil
 	}
 	if o := r.organizations.Usable(name); o != nil {
-		o.Wake(organization.Edited, false, waits...)
+		o.Wake(pending.Edited, false, waits...)
 	}
 	if v.State == verdict.Ready {
 		v = verdict.AsItWas()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/adminkey"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -48,7 +48,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	} else if err != nil {
 		return ctrl.Result{}, err
 	}
-	r.organizations.Noted(request.NamespacedName, organization.PairOf(org))
+	r.organizations.Noted(request.NamespacedName, link.PairOf(org))
 	again, own, err := r.keys.Connect(ctx, org)
 	if err != nil {
 		return ctrl.Result{}, err

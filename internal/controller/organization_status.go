@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/known"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
@@ -23,7 +24,7 @@ import (
 // undeclaredSeen is what is said of what no object declares.
 type undeclaredSeen struct {
 	known           bool
-	found           organization.Undeclared
+	found           known.Undeclared
 	shared, verdict verdict.Verdict
 	fact            plan.Fact
 	// blocked is why nothing that is undeclared is taken, "" where nothing stands against it all.
@@ -143,7 +144,7 @@ func (r *organizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 		status.DeclaredUsers = new(int32(len(users))) //nolint:gosec // etcd holds fewer
 	}
 	view := r.organizations.View(name)
-	if view.State != organization.Proven || view.ReadAt.IsZero() {
+	if view.State != link.Proven || view.ReadAt.IsZero() {
 		return
 	}
 	if view.Handled != "" {
@@ -165,9 +166,9 @@ func (r *organizationReconciler) setStatus(ctx context.Context, org *v1alpha1.Or
 }
 
 // shown says whether the ID is one that the API gave.
-func shown(id string) bool { return organization.IsGiven(id) }
+func shown(id string) bool { return link.IsGiven(id) }
 
-func setUndeclared(org *v1alpha1.Organization, found organization.Undeclared) {
+func setUndeclared(org *v1alpha1.Organization, found known.Undeclared) {
 	status := &org.Status
 	status.UndeclaredUsers, status.UndeclaredRoleAssignments = nil, nil
 	if org.Spec.Undeclared.Users != v1alpha1.UndeclaredUsersIgnore {

@@ -10,6 +10,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -83,7 +84,7 @@ func (r *orgUserReconciler) observe(ctx context.Context, user *v1alpha1.OrgUser)
 		if seen.fact.Kind == plan.Unknown {
 			keys := declared.KeysOf(user)
 			seen.fact = o.LookFact(keys[0])
-			o.Wake(organization.Edited, false, keys...)
+			o.Wake(pending.Edited, false, keys...)
 		}
 		return org, seen, verdict.OrgUser(seen.fact, who(user), org, nil), nil
 	}

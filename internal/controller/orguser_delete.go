@@ -14,7 +14,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
@@ -117,7 +117,7 @@ func (r *orgUserReconciler) whoLeaves(ctx context.Context, user *v1alpha1.OrgUse
 	standing := declared.ClaimOf(user, nil).Standing(o.Roster())
 	if standing.Fact.Kind == plan.Unknown {
 		keys := declared.KeysOf(user)
-		o.Wake(organization.Edited, true, keys...)
+		o.Wake(pending.Edited, true, keys...)
 		v := verdict.OrgUser(o.LookFact(keys[0]), who(user), nil, nil)
 		return "", v, nil
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/adminkey"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 	"github.com/rollcall-dev/rollcall/internal/statemetrics"
 	"github.com/rollcall-dev/rollcall/internal/wake"
 )
@@ -47,7 +47,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	cache := declared.NewCache(mgr.GetCache(), time.Now)
 	recorder := brief{mgr.GetEventRecorder("rollcall")}
 	kubernetes := edge.New(mgr.GetClient(), mgr.GetAPIReader(), cache, recorder)
-	organizations := organization.New(organization.Options{
+	organizations := registry.New(registry.Options{
 		Cache: cache, Live: mgr.GetAPIReader(), Edge: kubernetes, Registry: options.Metrics,
 		Log: mgr.GetLogger(), Now: time.Now, RequestTimeout: options.RequestTimeout, Linger: options.Linger,
 	})

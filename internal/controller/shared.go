@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
 	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 	"github.com/rollcall-dev/rollcall/internal/verdict"
 )
 
@@ -23,7 +24,7 @@ type shared struct {
 	live          client.Reader
 	cache         *declared.Cache
 	edge          *edge.Edge
-	organizations *organization.Organizations
+	organizations *registry.Organizations
 	events        events.EventRecorder
 }
 

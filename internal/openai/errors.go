@@ -98,6 +98,14 @@ func (e *Error) StableMessage() string {
 // context: a request that timed out is not a caller that gave up.
 func (e *Error) Unwrap() error { return e.cause }
 
+// StableMessage words any error for people: the same words for the same trouble.
+func StableMessage(err error) string {
+	if e, ok := AsError(err); ok {
+		return e.StableMessage()
+	}
+	return err.Error()
+}
+
 // AsError finds an *Error in err's chain.
 func AsError(err error) (*Error, bool) {
 	var e *Error

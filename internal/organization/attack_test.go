@@ -1,7 +1,6 @@
-package organization
+package organization_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,16 +13,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	. "github.com/rollcall-dev/rollcall/internal/registry/registrytest"
 )
 
 func ownersOf(n int, ids ...int) []openaitest.User {
-	all := persons(n)
+	all := Persons(n)
 	for _, i := range ids {
 		all[i].Role = "owner"
 	}
@@ -32,40 +33,40 @@ func ownersOf(n int, ids ...int) []openaitest.User {
 
 // An owner more, whom a look at them shows and not a reading, wakes whom minOwners holds.
 func TestAnOwnerWhomALookFindsWakesWhoIsHeld(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", ownersOf(5, 0, 1)...)
-		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
-		s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		other := s.orgUser("team", "user-002", "user-002@example.com")
-		s.connect("team", "api", hourly, Pair{})
-		s.settle(time.Minute)
-		s.expect("held", 2, api.Owners())
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", ownersOf(5, 0, 1)...)
+		s.Organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
+		s.OrgUser("team", "user-001", "user-001@example.com", Wants("reader"))
+		other := s.OrgUser("team", "user-002", "user-002@example.com")
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Settle(time.Minute)
+		s.Expect("held", 2, api.Owners())
 		api.SetRole("user-002", "owner")
 		other.Spec.DeveloperPersona = new("x")
-		s.edit(other)
-		s.settle(3 * time.Hour)
-		s.expect("demoted", []string{"user-001", "user-002"}, s.edge.idsOf(plan.Update))
+		s.Edit(other)
+		s.Settle(3 * time.Hour)
+		s.Expect("demoted", []string{"user-001", "user-002"}, s.Edge.IDsOf(plan.Update))
 	})
 }
 
 // Who is held since the look did not find an owner who must stay is asked again.
 func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", ownersOf(5, 0, 1, 2)...)
-		s.organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
-		user := s.orgUser("team", "user-002", "user-002@example.com", wants("owner"))
-		s.connect("team", "api", hourly, Pair{})
-		s.settle(time.Minute)
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", ownersOf(5, 0, 1, 2)...)
+		s.Organization("team", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 2 })
+		user := s.OrgUser("team", "user-002", "user-002@example.com", Wants("owner"))
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Settle(time.Minute)
 		// For a while the list does not have one of them, whom the other endpoints have.
-		without := s.apis["api"]
-		s.apis["api"] = withoutUser(api, "user-000")
+		without := s.APIs["api"]
+		s.APIs["api"] = withoutUser(api, "user-000")
 		user.Spec.Role = "reader"
-		s.edit(user)
-		s.settle(30 * time.Second)
-		s.expect("held", []string(nil), s.edge.idsOf(plan.Update))
-		s.apis["api"] = without
-		s.settle(3 * time.Hour)
-		s.expect("demoted", []string{"user-002"}, s.edge.idsOf(plan.Update))
+		s.Edit(user)
+		s.Settle(30 * time.Second)
+		s.Expect("held", []string(nil), s.Edge.IDsOf(plan.Update))
+		s.APIs["api"] = without
+		s.Settle(3 * time.Hour)
+		s.Expect("demoted", []string{"user-002"}, s.Edge.IDsOf(plan.Update))
 	})
 }
 
@@ -91,7 +92,7 @@ func withoutUser(api http.Handler, id string) http.Handler {
 	})
 }
 
-func within(s *scene, what string, got, most int) {
+func within(s *Scene, what string, got, most int) {
 	s.Helper()
 	if got > most {
 		s.Errorf("%s: %d, at most %d are due", what, got, most)
@@ -100,210 +101,194 @@ func within(s *scene, what string, got, most int) {
 
 // Nobody is looked at again and again while a kind is being deleted.
 func TestATeardownIsNoLoop(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(5)...)
-		s.organization("team")
-		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
-		s.settle(time.Minute)
-		calls(api)
-		s.down[declared.BindingCRD] = true
-		s.leaver("team", "user-001")
-		s.settle(10 * time.Minute)
-		got := calls(api)
-		s.expect("removals", 0, got[deleteUser])
-		within(s, "looks in ten minutes", got[emails], 30)
-		delete(s.down, declared.BindingCRD)
-		s.settle(5 * time.Minute)
-		s.expect("removed when it is over", []string{"user-001"}, s.edge.idsOf(plan.Remove))
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
+		s.Organization("team")
+		s.OrgUser("team", "user-000", "user-000@example.com")
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Settle(time.Minute)
+		Calls(api)
+		s.Down[declared.BindingCRD] = true
+		s.Leaver("team", "user-001")
+		s.Settle(10 * time.Minute)
+		got := Calls(api)
+		s.Expect("removals", 0, got[DeleteUser])
+		within(s, "looks in ten minutes", got[Emails], 30)
+		delete(s.Down, declared.BindingCRD)
+		s.Settle(5 * time.Minute)
+		s.Expect("removed when it is over", []string{"user-001"}, s.Edge.IDsOf(plan.Remove))
 	})
 }
 
 // An OrgUser that is not matched stops the removals of undeclared users, and no loop comes of it.
 func TestAnUnresolvedOrgUserIsNoLoop(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(3)...)
-		s.organization("team", func(o *v1alpha1.Organization) {
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(3)...)
+		s.Organization("team", func(o *v1alpha1.Organization) {
 			o.Spec.Undeclared.Users = v1alpha1.UndeclaredUsersRemove
 			o.Spec.Guard.MaxRemovals = new(intstr.FromInt32(1))
 		})
-		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", Terms{Interval: 10 * time.Minute, RequestsPerMinute: 300}, Pair{})
-		s.settle(15 * time.Minute)
-		s.expect("removed in the first window", 1, len(s.edge.idsOf(plan.Remove)))
-		s.settle(50 * time.Minute)
-		s.settle(time.Minute)
-		before := len(s.edge.idsOf(plan.Remove))
-		calls(api)
-		nobody := s.orgUser("team", "", "nobody@example.com", func(u *v1alpha1.OrgUser) { u.Name, u.UID, u.Finalizers = "nobody", "nobody", nil })
-		s.wake(nobody)
-		org := s.orgNow("team")
+		s.OrgUser("team", "user-000", "user-000@example.com")
+		s.Connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 300}, link.Pair{})
+		s.Settle(15 * time.Minute)
+		s.Expect("removed in the first window", 1, len(s.Edge.IDsOf(plan.Remove)))
+		s.Settle(50 * time.Minute)
+		s.Settle(time.Minute)
+		before := len(s.Edge.IDsOf(plan.Remove))
+		Calls(api)
+		nobody := s.OrgUser("team", "", "nobody@example.com", func(u *v1alpha1.OrgUser) { u.Name, u.UID, u.Finalizers = "nobody", "nobody", nil })
+		s.Wake(nobody)
+		org := s.OrgNow("team")
 		org.Spec.Guard.MaxRemovals = new(intstr.FromInt32(10))
-		s.put(org)
-		o := s.all.Of(objectName("team"))
+		s.Put(org)
+		o := s.All.Of(ObjectName("team"))
 		o.FreeGuarded()
-		o.WakeObject(t.Context(), objectName("team"))
-		s.settle(5 * time.Minute)
-		got := calls(api)
-		within(s, "looks in five minutes", got[emails], 30)
-		s.expect("removed", before, len(s.edge.idsOf(plan.Remove)))
+		o.WakeObject(t.Context(), ObjectName("team"))
+		s.Settle(5 * time.Minute)
+		got := Calls(api)
+		within(s, "looks in five minutes", got[Emails], 30)
+		s.Expect("removed", before, len(s.Edge.IDsOf(plan.Remove)))
 	})
-}
-
-// ahead is a live reader that knows an edit of an Organization that the cache does not have yet.
-type ahead struct {
-	client.Reader
-	edit func(*v1alpha1.Organization)
-}
-
-func (a *ahead) Get(ctx context.Context, name client.ObjectKey, into client.Object, opts ...client.GetOption) error {
-	err := a.Reader.Get(ctx, name, into, opts...)
-	if org, ok := into.(*v1alpha1.Organization); ok && err == nil && a.edit != nil {
-		a.edit(org)
-	}
-	return err
 }
 
 // A watch that lags costs no look after look.
 func TestAWatchThatLagsIsNoLoop(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(5)...)
-		s.organization("team")
-		user := s.orgUser("team", "user-001", "user-001@example.com", wants("reader"))
-		live := &ahead{Reader: live{s.cluster}}
-		s.all.live = live
-		s.connect("team", "api", hourly, Pair{})
-		s.settle(time.Minute)
-		calls(api)
-		live.edit = func(o *v1alpha1.Organization) { o.Spec.Mode = v1alpha1.ModeObserve }
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
+		s.Organization("team")
+		user := s.OrgUser("team", "user-001", "user-001@example.com", Wants("reader"))
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Settle(time.Minute)
+		Calls(api)
+		s.Ahead(func(o *v1alpha1.Organization) { o.Spec.Mode = v1alpha1.ModeObserve })
 		user.Spec.Role = "owner"
-		s.edit(user)
-		s.settle(5 * time.Minute)
-		got := calls(api)
-		s.expect("changes", 0, got[postUser])
-		within(s, "looks in five minutes", got[emails], 30)
-		live.edit = nil
-		s.settle(5 * time.Minute)
-		s.expect("made when they agree", []string{"user-001"}, s.edge.idsOf(plan.Update))
+		s.Edit(user)
+		s.Settle(5 * time.Minute)
+		got := Calls(api)
+		s.Expect("changes", 0, got[PostUser])
+		within(s, "looks in five minutes", got[Emails], 30)
+		s.Ahead(nil)
+		s.Settle(5 * time.Minute)
+		s.Expect("made when they agree", []string{"user-001"}, s.Edge.IDsOf(plan.Update))
 	})
 }
 
 // Whether somebody remembered is still there cannot be told: who has their address now is not looked at again and again.
 func TestOneWhoCannotBeLookedAtIsNoLoopForWhoHasTheirAddress(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(5)...)
-		s.organization("team")
-		s.orgUser("team", "user-old", "user-001@example.com", wants("owner"))
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
+		s.Organization("team")
+		s.OrgUser("team", "user-old", "user-001@example.com", Wants("owner"))
 		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users/user-old", Status: http.StatusServiceUnavailable})
-		s.connect("team", "api", hourly, Pair{})
-		s.settle(5 * time.Minute)
-		got := calls(api)
-		within(s, "looks in five minutes", got[emails]+got[getUser], 40)
-		s.expect("changes", 0, got[postUser])
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Settle(5 * time.Minute)
+		got := Calls(api)
+		within(s, "looks in five minutes", got[Emails]+got[GetUser], 40)
+		s.Expect("changes", 0, got[PostUser])
 		api.ClearFaults()
-		s.settle(10 * time.Minute)
-		o := s.all.Of(objectName("team"))
+		s.Settle(10 * time.Minute)
+		o := s.All.Of(ObjectName("team"))
 		d, err := o.Decide(t.Context(), "user-001")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.expect("taken over", true, d.TakesOver)
-		s.expect("not told", false, s.edge.woken[types.NamespacedName{Namespace: "team", Name: "u-user-old"}] == 0)
+		s.Expect("taken over", true, d.TakesOver)
+		s.Expect("not told", false, s.Edge.Woken[types.NamespacedName{Namespace: "team", Name: "u-user-old"}] == 0)
 	})
 }
 
 // Those whose roles cannot be listed hide nobody behind them.
 func TestThoseWhoseRolesCannotBeListedHideNobody(t *testing.T) {
-	inScene(t, func(s *scene) {
-		const people = peopleATurn + 20
-		api := s.host("api", "org-1", persons(people)...)
+	InScene(t, func(s *Scene) {
+		const people = pending.PeopleATurn + 20
+		api := s.Host("api", "org-1", Persons(people)...)
 		role := api.AddRole(openaitest.Role{Name: "viewer"})
-		s.organization("team")
+		s.Organization("team")
 		who := map[string]string{}
 		for i := range people {
-			who[person(i).ID] = person(i).Email
+			who[Person(i).ID] = Person(i).Email
 		}
-		s.binding("team", role, who)
-		s.connect("team", "api", Terms{Interval: 10 * time.Minute, RequestsPerMinute: 3000}, Pair{})
-		s.settle(30 * time.Minute)
-		s.expect("given", []string{"viewer"}, api.Members()[people-1].Direct)
+		s.Binding("team", role, who)
+		s.Connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 3000}, link.Pair{})
+		s.Settle(30 * time.Minute)
+		s.Expect("given", []string{"viewer"}, api.Members()[people-1].Direct)
 		// All but the last few fail from now on.
 		for i := range people - 1 {
-			api.Fail(openaitest.Fault{Method: "GET", Path: fmt.Sprintf("/organization/users/%s/roles", person(i).ID), Status: http.StatusNotFound})
+			api.Fail(openaitest.Fault{Method: "GET", Path: fmt.Sprintf("/organization/users/%s/roles", Person(i).ID), Status: http.StatusNotFound})
 		}
-		s.settle(15 * time.Minute)
-		api.UnassignRole(person(people-1).ID, role)
-		s.settle(25 * time.Minute)
-		s.expect("given again", []string{"viewer"}, api.Members()[people-1].Direct)
+		s.Settle(15 * time.Minute)
+		api.UnassignRole(Person(people-1).ID, role)
+		s.Settle(25 * time.Minute)
+		s.Expect("given again", []string{"viewer"}, api.Members()[people-1].Direct)
 	})
 }
 
 // A role that cannot be looked at keeps no other one from being given.
 func TestARoleThatCannotBeLookedAtHoldsUpNoOther(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(5)...)
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
 		zero, one, two := api.AddRole(openaitest.Role{Name: "zero"}), api.AddRole(openaitest.Role{Name: "one"}), api.AddRole(openaitest.Role{Name: "two"})
-		s.organization("team")
-		s.binding("team", zero, map[string]string{"user-001": "user-001@example.com"})
-		s.connect("team", "api", hourly, Pair{})
-		s.all.Of(objectName("team")).readNow()
-		s.settle(time.Minute)
-		s.expect("holds", []string{"zero"}, api.Members()[1].Direct)
+		s.Organization("team")
+		s.Binding("team", zero, map[string]string{"user-001": "user-001@example.com"})
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.All.Of(ObjectName("team")).Readings().Soon()
+		s.Settle(time.Minute)
+		s.Expect("holds", []string{"zero"}, api.Members()[1].Direct)
 		api.Fail(openaitest.Fault{Method: "GET", Path: "/organization/users/user-001/roles/" + one, Status: http.StatusInternalServerError})
-		a := s.binding("team", one, map[string]string{"user-001": "user-001@example.com"})
-		b := s.binding("team", two, map[string]string{"user-001": "user-001@example.com"})
-		s.wake(a)
-		s.wake(b)
-		s.settle(10 * time.Minute)
-		s.expect("holds", []string{"two", "zero"}, slices.Sorted(slices.Values(api.Members()[1].Direct)))
+		a := s.Binding("team", one, map[string]string{"user-001": "user-001@example.com"})
+		b := s.Binding("team", two, map[string]string{"user-001": "user-001@example.com"})
+		s.Wake(a)
+		s.Wake(b)
+		s.Settle(10 * time.Minute)
+		s.Expect("holds", []string{"two", "zero"}, slices.Sorted(slices.Values(api.Members()[1].Direct)))
 	})
 }
 
 // A role that is listed by a longer ID than it was given by is gone when it was taken, and its binding with it.
 func TestARoleWithALongerIDIsGoneWhenItWasTaken(t *testing.T) {
-	inScene(t, func(s *scene) {
-		api := s.host("api", "org-1", persons(5)...)
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
 		role := api.AddRole(openaitest.Role{ID: "role-viewer", Name: "viewer"})
 		api.LongRoleIDs(true)
-		s.organization("team")
-		binding := s.binding("team", role, map[string]string{"user-001": "user-001@example.com"})
+		s.Organization("team")
+		binding := s.Binding("team", role, map[string]string{"user-001": "user-001@example.com"})
 		api.AssignRole("user-001", role)
-		s.connect("team", "api", hourly, Pair{})
-		s.all.Of(objectName("team")).readNow()
-		s.settle(time.Minute)
-		calls(api)
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.All.Of(ObjectName("team")).Readings().Soon()
+		s.Settle(time.Minute)
+		Calls(api)
 		binding.DeletionTimestamp = &metav1.Time{Time: time.Now()}
-		s.edit(binding)
-		s.settle(5 * time.Minute)
-		got := calls(api)
-		s.expect("taken so often", 1, got[takeRole])
-		o := s.all.Of(objectName("team"))
+		s.Edit(binding)
+		s.Settle(5 * time.Minute)
+		got := Calls(api)
+		s.Expect("taken so often", 1, got[TakeRole])
+		o := s.All.Of(ObjectName("team"))
 		d, err := o.Decide(t.Context(), "user-001")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.expect("forgotten", plan.Said{Holding: plan.NotHeld, Forget: true}, d.Grants[string(binding.UID)])
+		s.Expect("forgotten", plan.Said{Holding: plan.NotHeld, Forget: true}, d.Grants[string(binding.UID)])
 	})
 }
 
 // Of several windows the one that ends first lets somebody go.
 func TestWhoIsHeldGoesWhenTheFirstWindowEnds(t *testing.T) {
-	inScene(t, func(s *scene) {
-		s.host("api", "org-1", persons(9)...)
+	InScene(t, func(s *Scene) {
+		s.Host("api", "org-1", Persons(9)...)
 		one := func(o *v1alpha1.Organization) {
 			o.Spec.Guard.MaxRemovals = new(intstr.FromInt32(2))
 			o.Status.Removals = &v1alpha1.Removals{WindowStart: metav1.NewTime(time.Now()), Count: 1}
 		}
-		s.organization("team", one)
-		s.organization("other", one, func(o *v1alpha1.Organization) { o.Spec.Guard.Window = metav1.Duration{Duration: 30 * 24 * time.Hour} })
-		s.orgUser("team", "user-000", "user-000@example.com")
-		s.connect("team", "api", hourly, Pair{})
-		s.connect("other", "api", hourly, Pair{})
-		s.settle(time.Second)
-		s.leaver("team", "user-001")
-		s.settle(30 * time.Minute)
-		s.expect("held", []string(nil), s.edge.idsOf(plan.Remove))
-		s.settle(2 * time.Hour)
-		s.expect("removed", []string{"user-001"}, s.edge.idsOf(plan.Remove))
+		s.Organization("team", one)
+		s.Organization("other", one, func(o *v1alpha1.Organization) { o.Spec.Guard.Window = metav1.Duration{Duration: 30 * 24 * time.Hour} })
+		s.OrgUser("team", "user-000", "user-000@example.com")
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.Connect("other", "api", Hourly, link.Pair{})
+		s.Settle(time.Second)
+		s.Leaver("team", "user-001")
+		s.Settle(30 * time.Minute)
+		s.Expect("held", []string(nil), s.Edge.IDsOf(plan.Remove))
+		s.Settle(2 * time.Hour)
+		s.Expect("removed", []string{"user-001"}, s.Edge.IDsOf(plan.Remove))
 	})
 }

@@ -2,20 +2,17 @@ package organization
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
+	"github.com/rollcall-dev/rollcall/internal/window"
 )
 
 // left is what the guard has left, on what is kept: only so many are looked at.
@@ -37,8 +34,8 @@ func (l *left) prepare(ctx context.Context) {
 	l.prepared = true
 	l.objects = map[plan.Ref]*v1alpha1.Organization{}
 	l.users, l.owners = l.t.roster.Size()
-	for _, name := range l.t.objects(ctx) {
-		org, err := l.t.cache.Organization(ctx, name)
+	for _, name := range l.t.objects() {
+		org, err := l.t.world.Cache.Organization(ctx, name)
 		if err != nil {
 			l.lastError = err
 			return
@@ -48,33 +45,28 @@ func (l *left) prepare(ctx context.Context) {
 		}
 		l.objects[declared.RefOf(org)] = org
 	}
-	most := l.t.longestWindow(slices.Collect(maps.Values(l.objects)))
-	for _, org := range l.objects {
-		count, until := inWindow(org, l.t.now(), most)
-		l.removals += count
-		l.until = sooner(l.until, until, count)
-	}
+	l.removals, l.until = window.Removals(slices.Collect(maps.Values(l.objects)), l.t.links.Acts, l.t.world.Now())
 }
 
 // allows says whether the guard lets the candidate come to the look, and counts them if so. Else it is kept that it does
 // not, and until when.
-func (l *left) allows(ctx context.Context, c *candidate) bool {
-	if c.lane != taking || !slices.ContainsFunc(c.steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
+func (l *left) allows(ctx context.Context, c *pending.Candidate) bool {
+	if c.Lane != pending.Taking || !slices.ContainsFunc(c.Steps, func(due plan.Due) bool { return due.Step.Verb == plan.Remove || due.Step.DemotesOwner }) {
 		return true
 	}
 	l.prepare(ctx)
 	if l.lastError != nil {
 		return true // it is asked again on a fresh look
 	}
-	for _, due := range c.steps {
+	for _, due := range c.Steps {
 		org := l.objects[due.Asker]
 		if org == nil {
 			continue
 		}
 		facts := plan.Facts{Owners: l.owners, Removals: l.removals}
-		_, held := plan.Guard([]plan.Step{due.Step}, rulesOf(org, l.users+l.removals), facts)
+		_, held := plan.Guard([]plan.Step{due.Step}, window.Rules(org, l.users+l.removals), facts)
 		if len(held) > 0 {
-			l.t.hold(c.user, due, held[0].Rule, org, facts, l.until)
+			l.t.hold(c.User, due, held[0].Rule, org, facts, l.until)
 			return false
 		}
 		if due.Step.DemotesOwner {
@@ -89,86 +81,30 @@ func (l *left) allows(ctx context.Context, c *candidate) bool {
 
 // hold keeps that the guard holds a step, and until when.
 func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.Organization, facts plan.Facts, until time.Time) {
+	target, fingerprint := due.Step.Target(), (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)
 	fact := plan.Fact{Kind: plan.Guarded, Rule: rule, Object: due.Asker}
-	try := plan.Try{Fingerprint: (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)}
 	if rule == plan.RuleMinOwners {
 		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: int(org.Spec.Guard.MinOwners)}
-	} else {
-		fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: maxRemovals(org.Spec.Guard.MaxRemovals, facts.Removals+t.users())}
-		if until.IsZero() {
-			until = t.now() // what counts is of this turn, and its window is not known yet
-		}
-		if fact.Numbers.Most > 0 {
-			fact.Until, try.Until = until.Unix(), seconds(until)
-		}
-	}
-	try.Fact = fact
-	now := &tried{Try: try}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if rule == plan.RuleMinOwners {
 		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
 		// none is more.
-		if before := t.tried[due.Step.Target()]; before != nil && before.Fingerprint == try.Fingerprint && before.Fact.Kind == plan.Guarded {
-			now.attempts = before.attempts + 1
-		}
-		now.Until = seconds(t.now().Add(spaced(now.attempts, firstRefusal, lastRefusal)))
+		t.tries.Failed(target, fingerprint, fact, tries.Refusal)
+		return
 	}
-	t.keep(due.Step.Target(), now)
+	held := plan.Try{Fingerprint: fingerprint}
+	fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: window.Rules(org, facts.Removals+t.users()).MaxRemovals}
+	if until.IsZero() {
+		until = t.world.Now() // what counts is of this turn, and its window is not known yet
+	}
+	if fact.Numbers.Most > 0 {
+		fact.Until, held.Until = until.Unix(), tries.Seconds(until)
+	}
+	held.Fact = fact
+	t.tries.Held(target, held)
 }
 
 func (t *turn) users() int {
 	users, _ := t.roster.Size()
 	return users
-}
-
-func rulesOf(org *v1alpha1.Organization, users int) plan.Rules {
-	return plan.Rules{MinOwners: int(org.Spec.Guard.MinOwners), MaxRemovals: maxRemovals(org.Spec.Guard.MaxRemovals, users)}
-}
-
-// maxRemovals resolves a number or a percentage of all users.
-func maxRemovals(limit *intstr.IntOrString, users int) int {
-	if limit == nil {
-		return 0
-	}
-	if limit.Type == intstr.Int {
-		return limit.IntValue()
-	}
-	percent, err := intstr.GetScaledValueFromIntOrPercent(limit, users, true)
-	if err != nil {
-		return 0 // admission lets nothing else through; holding is the safe side
-	}
-	return max(percent, 1)
-}
-
-// inWindow is the number of removals in the present window, and when it ends. A window that begins in the future, as the
-// clock of a leader before had it, began now at the latest. most is as long as a window may be.
-func inWindow(org *v1alpha1.Organization, now time.Time, most time.Duration) (int, time.Time) {
-	removals := org.Status.Removals
-	if removals == nil {
-		return 0, now
-	}
-	start := removals.WindowStart.Time
-	if start.After(now) {
-		start = now
-	}
-	until := start.Add(min(org.Spec.Guard.Window.Duration, most))
-	if !now.Before(until) {
-		return 0, now
-	}
-	return int(removals.Count), until
-}
-
-// longestWindow is the longest of those objects that have a good key. Who has none any more stretches no window, but what
-// they removed while they had one counts as long as it would for the others.
-func (o *Organization) longestWindow(objects []*v1alpha1.Organization) time.Duration {
-	longest := time.Duration(0)
-	for _, org := range objects {
-		if o.acts(client.ObjectKeyFromObject(org)) {
-			longest = max(longest, org.Spec.Guard.Window.Duration)
-		}
-	}
-	return longest
 }
 
 // stayingOwners are the owners who are to be looked at, since somebody of the turn may be one no more: as many as must
@@ -177,12 +113,12 @@ func (t *turn) stayingOwners() []openai.User {
 	needed := 0
 	changing := map[string]bool{}
 	for _, p := range t.people {
-		for _, due := range p.candidate.steps {
+		for _, due := range p.Candidate.Steps {
 			if !due.Step.MayDemote() {
 				continue
 			}
-			changing[p.key.ID] = true
-			org, err := t.cache.Organization(context.Background(), namespacedName(due.Asker))
+			changing[p.Key.ID] = true
+			org, err := t.world.Cache.Organization(context.Background(), namespacedName(due.Asker))
 			if err == nil && org != nil {
 				needed = max(needed, int(org.Spec.Guard.MinOwners))
 			}
@@ -229,7 +165,7 @@ type passing struct {
 func (t *turn) askers() []plan.Ref {
 	var askers []plan.Ref
 	for _, p := range t.people {
-		for _, due := range p.steps {
+		for _, due := range p.agreed {
 			if !slices.Contains(askers, due.Asker) {
 				askers = append(askers, due.Asker)
 			}
@@ -260,7 +196,7 @@ func (t *turn) ownersSeen() int {
 	}
 	for _, p := range t.people {
 		if t.lookedAt(p) && p.failed == nil {
-			add(p.key.ID)
+			add(p.Key.ID)
 		}
 	}
 	return count
@@ -268,12 +204,12 @@ func (t *turn) ownersSeen() int {
 
 // asked are the steps that one asker asks for, of those whose look is fresh.
 func (t *turn) asked(asker plan.Ref) []passing {
-	if t.link(asker) == nil {
+	if !t.links.Acts(namespacedName(asker)) {
 		return nil
 	}
 	var steps []passing
 	for _, p := range t.people {
-		for _, due := range p.steps {
+		for _, due := range p.agreed {
 			if p.failed == nil && due.Asker == asker && !t.stale(p, due) {
 				steps = append(steps, passing{p, due})
 			}
@@ -289,7 +225,7 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 		return nil, err
 	}
 	facts := plan.Facts{Owners: *owners, Removals: removals}
-	rules := rulesOf(org, t.users()+removals)
+	rules := window.Rules(org, t.users()+removals)
 	var passed []passing
 	var leavers []string
 	for _, step := range t.asked(asker) {
@@ -313,109 +249,12 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 	}
 	if err := t.countRemovals(ctx, org, len(leavers), leavers); err != nil {
 		for _, step := range passed {
-			t.fail(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
-				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + describe(err)}, firstRetry, lastRetry)
+			t.tries.Failed(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
+				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + openai.StableMessage(err)}, tries.Retry)
 		}
 		return nil, err
 	}
 	return passed, nil
-}
-
-// removals counts the removals in the present windows of all Organization objects that stand for the organization, live,
-// and says when the first of these windows ends.
-func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
-	count, until := 0, time.Time{}
-	var orgs []*v1alpha1.Organization
-	for _, name := range t.objects(ctx) {
-		org, err := t.look.Organization(ctx, name)
-		if err != nil {
-			return 0, until, err
-		}
-		if org != nil {
-			orgs = append(orgs, org)
-		}
-	}
-	most := t.longestWindow(orgs)
-	for _, org := range orgs {
-		more, end := inWindow(org, t.now(), most)
-		count += more + t.countedHere(client.ObjectKeyFromObject(org))
-		until = sooner(until, end, more)
-	}
-	return count, until, nil
-}
-
-// sooner is when the first window ends in which anything is counted, of those before and one more.
-func sooner(until, end time.Time, count int) time.Time {
-	if count > 0 && (until.IsZero() || end.Before(until)) {
-		return end
-	}
-	return until
-}
-
-// countedHere is what this turn counted itself, after it had read the object.
-func (t *turn) countedHere(name types.NamespacedName) int { return t.counted[name] }
-
-// countRemovals counts removals before they are made, all of a turn in one write, so that a manager that is killed cannot
-// make them twice on one count. It fails if what they rest on changed since it was read.
-func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int, leavers []string) error {
-	name := types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}
-	err := t.edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
-		if err := unchanged(seen, org, leavers); err != nil {
-			return err
-		}
-		addRemovals(org, count, t.now())
-		return nil
-	})
-	if err == nil {
-		t.counted[name] += count
-	}
-	return err
-}
-
-// unchanged says whether all that removals rest on is as it was seen.
-func unchanged(seen, now *v1alpha1.Organization, leavers []string) error {
-	removals := func(org *v1alpha1.Organization) v1alpha1.Removals {
-		if org.Status.Removals == nil {
-			return v1alpha1.Removals{}
-		}
-		return *org.Status.Removals
-	}
-	before, after := removals(seen), removals(now)
-	switch {
-	case seen.UID != now.UID, seen.Generation != now.Generation, !now.DeletionTimestamp.IsZero(), declared.Paused(now),
-		before.Count != after.Count, !before.WindowStart.Equal(&after.WindowStart):
-		return fmt.Errorf("Organization %s changed a moment ago", seen.Name)
-	}
-	for _, line := range seen.Status.Leaving {
-		if slices.Contains(leavers, line.UserID) && !slices.ContainsFunc(now.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == line.UserID && l.Since.Equal(&line.Since) }) {
-			return fmt.Errorf("the leavers of Organization %s changed a moment ago", seen.Name)
-		}
-	}
-	return nil
-}
-
-func addRemovals(org *v1alpha1.Organization, count int, now time.Time) {
-	before, _ := inWindow(org, now, org.Spec.Guard.Window.Duration)
-	start := metav1.NewTime(now).Rfc3339Copy()
-	if before > 0 && !org.Status.Removals.WindowStart.After(now) {
-		start = org.Status.Removals.WindowStart
-	}
-	org.Status.Removals = &v1alpha1.Removals{WindowStart: start, Count: int32(max(0, before+count))} //nolint:gosec // people
-}
-
-// refund takes a count back after the API refused the removal, or it was not sent. Should that fail, the count is too high, which is the safe
-// side.
-func (t *turn) refund(ctx context.Context, asker plan.Ref) {
-	err := t.edge.Write(context.WithoutCancel(ctx), namespacedName(asker), func(org *v1alpha1.Organization) error {
-		if org.Status.Removals != nil && org.Status.Removals.Count > 0 {
-			org.Status.Removals.Count--
-		}
-		return nil
-	})
-	if err != nil {
-		t.log.Error(err, "a removal that was not made stays counted in this window")
-	}
-	t.freeGuarded()
 }
 
 // makeTaking makes the steps that passed, all at once.

@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // errBudget says that the budget has no call left for a look that turned out to be needed.
@@ -27,17 +30,17 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			t.unpay(openai.Calls{openai.EndpointListUsers: 1})
 			return
 		}
-		l := t.reader(t.firstAsker())
+		l := t.links.Reader(t.firstAsker())
 		if l == nil {
-			listFailed = errNoKey
+			listFailed = link.ErrNoKey
 			return
 		}
-		begun := t.now()
-		users, err := l.client.ListUsersByEmail(openai.Prepaid(ctx), emails)
-		if listFailed = t.answered(l, err); listFailed != nil {
+		begun := t.world.Now()
+		users, err := l.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
+		if listFailed = t.links.Answered(l, err); listFailed != nil {
 			return
 		}
-		listedAt = t.now()
+		listedAt = t.world.Now()
 		for _, user := range users {
 			found[user.ID] = true
 		}
@@ -53,11 +56,11 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			<-listed
 			switch {
 			case t.rolesOnly(p):
-			case p.key.ID == "":
+			case p.Key.ID == "":
 				p.failed = listFailed
-			case p.user.Email != "" && listFailed != nil:
+			case p.User.Email != "" && listFailed != nil:
 				p.failed = listFailed
-			case p.user.Email != "" && found[p.key.ID]:
+			case p.User.Email != "" && found[p.Key.ID]:
 				p.seenAt = listedAt
 			default:
 				// They have no address, or another one by now: only their ID finds them.
@@ -80,11 +83,11 @@ func (t *turn) emails() []string {
 	var emails []string
 	for _, p := range t.people {
 		switch {
-		case p.key.ID == "":
-			emails = append(emails, p.key.Email)
+		case p.Key.ID == "":
+			emails = append(emails, p.Key.Email)
 		case t.rolesOnly(p):
-		case p.user.Email != "":
-			emails = append(emails, p.user.Email)
+		case p.User.Email != "":
+			emails = append(emails, p.User.Email)
 		}
 	}
 	for _, owner := range t.staying {
@@ -97,12 +100,12 @@ func (t *turn) emails() []string {
 
 // rolesOnly says whether only the roles of somebody are asked for, on which no change rests in this turn.
 func (t *turn) rolesOnly(p *passenger) bool {
-	return t.lane == looking && p.key.ID != "" && !p.look.User
+	return t.lane == pending.Looking && p.Key.ID != "" && !p.Look.User
 }
 
 func (t *turn) firstAsker() (asker namespacedName) {
 	for _, p := range t.people {
-		for _, due := range p.candidate.steps {
+		for _, due := range p.Candidate.Steps {
 			return namespacedName(due.Asker)
 		}
 	}
@@ -114,115 +117,97 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 	if !t.spend(p, openai.EndpointGetUser) {
 		return time.Time{}, errBudget
 	}
-	l := t.reader(t.firstAsker())
+	l := t.links.Reader(t.firstAsker())
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
-	begun := t.now()
-	user, err := l.client.GetUser(openai.Prepaid(ctx), p.key.ID)
+	begun := t.world.Now()
+	user, err := l.Client().GetUser(openai.Prepaid(ctx), p.Key.ID)
 	if openai.IsNotFound(err) {
-		if err := t.answered(l, nil); err != nil {
+		if err := t.links.Answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
-		t.saw(t.roster.SawNobody(begun, p.key.ID))
-		return t.now(), nil
+		t.saw(t.roster.SawNobody(begun, p.Key.ID))
+		return t.world.Now(), nil
 	}
-	if err := t.answered(l, err); err != nil {
+	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	t.saw(t.roster.Saw(begun, user))
-	return t.now(), nil
+	return t.world.Now(), nil
 }
 
 // observeRoles looks at the roles of one user that are in question: at all of them where they are not known, else at
 // those of the steps. It returns when the first answer came.
 func (t *turn) observeRoles(ctx context.Context, p *passenger) (time.Time, error) {
-	if p.key.ID == "" {
+	if p.Key.ID == "" {
 		return time.Time{}, nil
 	}
-	if p.look.Roles {
+	if p.Look.Roles {
 		t.spend(p, openai.EndpointListUserRoles)
-		return t.listRoles(ctx, p.key.ID)
+		return t.listRoles(ctx, p.Key.ID)
 	}
 	var first time.Time
 	var seen []plan.Due
-	for _, due := range p.candidate.steps {
+	for _, due := range p.Candidate.Steps {
 		if due.Step.Role.ID == "" {
 			seen = append(seen, due)
 			continue
 		}
 		t.spend(p, openai.EndpointGetUserRole)
-		at, err := t.observeRole(ctx, p.key.ID, due.Step.Role)
+		at, err := t.observeRole(ctx, p.Key.ID, due.Step.Role)
 		switch {
 		case err == nil:
 			seen = append(seen, due)
-		case openai.IsRateLimited(err), isUnauthorized(err), ctx.Err() != nil:
+		case openai.IsRateLimited(err), link.IsUnauthorized(err), ctx.Err() != nil:
 			return first, err
 		default:
 			// It holds up this step, and no other of the person.
-			t.fail(due.Step.Target(), (&plan.Person{User: p.user}).Fingerprint(due.Step, due.Asker),
-				plan.Fact{Kind: plan.Retrying, Words: describe(err)}, firstRetry, lastRetry)
+			t.tries.Failed(due.Step.Target(), (&plan.Person{User: p.User}).Fingerprint(due.Step, due.Asker),
+				plan.Fact{Kind: plan.Retrying, Words: openai.StableMessage(err)}, tries.Retry)
 		}
 		if first.IsZero() {
 			first = at
 		}
 	}
-	p.candidate.steps = seen
+	p.Candidate.Steps = seen
 	return first, nil
 }
 
 func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time, error) {
-	l := o.reader(namespacedName{})
+	l := o.links.Reader(namespacedName{})
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
-	begun := o.now()
-	roles, err := l.client.ListUserRoles(openai.Prepaid(ctx), userID)
-	if err := o.answered(l, err); err != nil {
+	begun := o.world.Now()
+	roles, err := l.Client().ListUserRoles(openai.Prepaid(ctx), userID)
+	if err := o.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
-	o.lookSucceeded(lookKey{plan.IDKey(userID), true})
+	o.tries.LookSucceeded(tries.Look{Key: plan.IDKey(userID), Roles: true})
 	if changed, taken := o.roster.ListedRoles(begun, userID, roles); changed && taken {
 		o.saw(o.roster.KeysOf(userID))
 	}
-	return o.now(), nil
+	return o.world.Now(), nil
 }
 
 func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (time.Time, error) {
-	l := t.reader(t.firstAsker())
+	l := t.links.Reader(t.firstAsker())
 	if l == nil {
-		return time.Time{}, errNoKey
+		return time.Time{}, link.ErrNoKey
 	}
-	assignment, err := l.client.GetUserRole(openai.Prepaid(ctx), userID, role.ID)
+	assignment, err := l.Client().GetUserRole(openai.Prepaid(ctx), userID, role.ID)
 	if openai.IsNotFound(err) {
-		if err := t.answered(l, nil); err != nil {
+		if err := t.links.Answered(l, nil); err != nil {
 			return time.Time{}, err
 		}
 		t.roster.SetUnassigned(userID, role.ID)
-		return t.now(), nil
+		return t.world.Now(), nil
 	}
-	if err := t.answered(l, err); err != nil {
+	if err := t.links.Answered(l, err); err != nil {
 		return time.Time{}, err
 	}
 	assignment.RoleID = role.ID // whatever the API calls it
 	t.roster.SetAssigned(userID, assignment)
-	return t.now(), nil
-}
-
-// saw has those taken up who were found to differ from what was known, and with an owner more whom the guard held.
-func (o *Organization) saw(changed []plan.Key) {
-	o.pending.wake(Due, true, changed...)
-	if o.moreOwners() {
-		o.freeGuarded()
-	}
-}
-
-// moreOwners says whether there are more owners than when it was asked last.
-func (o *Organization) moreOwners() bool {
-	_, owners := o.roster.Size()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	more := owners > o.owners
-	o.owners = owners
-	return more
+	return t.world.Now(), nil
 }

@@ -8,7 +8,6 @@ package organization
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,88 +17,63 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/known"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/reading"
 	"github.com/rollcall-dev/rollcall/internal/roster"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // Organization is one live organization.
 type Organization struct {
-	*world
-	pair    Pair
-	roster  *roster.Roster
-	limiter *openai.Limiter
-	pending *pending
+	world   World
 	log     logr.Logger
+	links   *link.Links
+	limiter *openai.Limiter
+	roster  *roster.Roster
+	tries   *tries.Memory
+	pending *pending.People
+	// known are its people, readings what keeps the roster.
+	known    *known.People
+	readings *reading.Reader
+	// objects are the Organization objects that stand for it, whether their key is good or not.
+	objects func() []types.NamespacedName
+	group   sync.WaitGroup // turns
 
-	mu    sync.Mutex
-	links map[types.NamespacedName]*link
-	tried map[plan.Target]*tried
-	// triedBy has the targets by user ID.
-	triedBy map[string]map[plan.Target]bool
-	looks   map[lookKey]*tried
-	// inFlight counts the changing calls under way, by user ID.
-	inFlight map[string]int
-	// alias has the IDs that the API answered with for roles, where they are others than were sent.
-	alias map[string]string
-	// undeclared is what the last whole reading found undeclared, and in how many in a row.
-	undeclared map[string]sighting
-	sums       plan.Sums
-	// unresolved are OrgUsers that were not matched with anybody then.
-	unresolved []plan.Ref
-	// owners is how many there were when it was looked last whether there are more.
-	owners   int
-	nextRead time.Time
+	mu sync.Mutex
 	// turns are those under way, choosing those of them that have nobody yet.
-	turns, choosing [lanes]int
-	// readFor are the requests for a whole reading that the next one answers, by object.
-	readFor map[types.NamespacedName]string
-	// reading are those that the reading under way answers.
-	reading map[types.NamespacedName]string
-	readErr error
-	reread  chan struct{}
-	// catalogFor has the bindings, by generation, for which the organization's roles were listed.
-	catalogFor     map[types.UID]int64
-	listingCatalog bool
-	// stop ends what it does, once no object stands for it any more.
-	stop context.CancelFunc
-	// emptySince is when the last Organization object went; zero while there is one.
-	emptySince time.Time
+	turns, choosing [pending.Lanes]int
 }
 
-// sighting is how many whole readings in a row found a user, or roles of theirs by ID, undeclared.
-type sighting struct {
-	// found: no object declared the user then. user and roles count only readings in which every OrgUser was matched.
-	found bool
-	user  int
-	roles map[string]int
-}
-
-// tried is what came of the last try of a step or a look.
-type tried struct {
-	plan.Try
-	attempts int
-}
-
-// lookKey is a look that failed: at a user's roles, or at whether somebody is there.
-type lookKey struct {
-	key   plan.Key
-	roles bool
-}
-
-func newOrganization(w *world, pair Pair, limiter *openai.Limiter) *Organization {
-	return &Organization{
-		world: w, pair: pair, limiter: limiter, roster: roster.New(w.now), pending: newPending(),
-		log:   w.log.WithValues("organizationID", pair.ID),
-		links: map[types.NamespacedName]*link{}, tried: map[plan.Target]*tried{}, looks: map[lookKey]*tried{}, inFlight: map[string]int{},
-		triedBy: map[string]map[plan.Target]bool{}, reread: make(chan struct{}, 1), catalogFor: map[types.UID]int64{},
-		stop:  func() {},
-		alias: map[string]string{}, undeclared: map[string]sighting{}, readFor: map[types.NamespacedName]string{},
+// New returns an organization that has a budget, for which the objects stand.
+func New(w World, pair link.Pair, limiter *openai.Limiter, objects func() []types.NamespacedName) *Organization {
+	o := &Organization{
+		world: w, log: w.Log.WithValues("organizationID", pair.ID),
+		links: link.NewLinks(pair, limiter, w.Edge, w.Now), limiter: limiter,
+		roster: roster.New(w.Now), tries: tries.New(w.Now), pending: pending.New(), objects: objects,
 	}
+	o.known = known.New(known.Sources{
+		Cache: w.Cache, Roster: o.roster, Tries: o.tries, Links: o.links, Objects: objects, LandedBy: w.LandedBy,
+	})
+	o.readings = reading.New(reading.Sources{
+		Cache: w.Cache, Edge: w.Edge, Links: o.links, Roster: o.roster, Known: o.known, Pending: o.pending, Tries: o.tries,
+		Objects: objects, Log: o.log, Now: w.Now, Timeout: w.Timeout,
+	})
+	return o
 }
 
-// run acts until the context ends.
-func (o *Organization) run(ctx context.Context) {
+// Run reads and acts until the context ends, and returns when all changes that were sent have ended.
+func (o *Organization) Run(ctx context.Context) {
+	o.group.Go(func() { o.readings.Run(ctx) })
+	o.act(ctx)
+	o.group.Wait() // no turn begins once it acts no more
+}
+
+// act takes up whoever was woken, and begins turns, until the context ends.
+func (o *Organization) act(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -111,11 +85,11 @@ func (o *Organization) run(ctx context.Context) {
 			}
 			continue
 		}
-		timer.Reset(o.pending.ring(o.now()))
+		timer.Reset(o.pending.Ring(o.world.Now()))
 		select {
 		case <-ctx.Done():
 			return
-		case <-o.pending.signal:
+		case <-o.pending.Signal():
 		case <-timer.C:
 		}
 	}
@@ -126,27 +100,27 @@ const atATime = 256
 
 // takeUp decides about those who were woken. It says whether there are more.
 func (o *Organization) takeUp(ctx context.Context) bool {
-	woken := o.pending.take(atATime)
+	woken := o.pending.Take(atATime)
 	for _, w := range woken {
 		if err := o.evaluate(ctx, w); err != nil {
 			if ctx.Err() != nil {
 				return false
 			}
-			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.key)
-			o.pending.wakeAt(o.now().Add(time.Second), w.key)
+			o.log.Error(err, "cannot tell what is declared of somebody; tried again", "who", w.Key)
+			o.pending.WakeAt(o.world.Now().Add(time.Second), w.Key)
 		}
 	}
 	return len(woken) == atATime
 }
 
 // evaluate decides about whoever has the key, on what is kept, and makes them a candidate if there is anything to do.
-func (o *Organization) evaluate(ctx context.Context, w woke) error {
-	ids := o.roster.IDs(w.key)
+func (o *Organization) evaluate(ctx context.Context, w pending.Woke) error {
+	ids := o.roster.IDs(w.Key)
 	if len(ids) == 0 {
 		return o.evaluateNobody(ctx, w)
 	}
-	if w.key.ID == "" {
-		o.pending.propose(w.key, nil, o.now())
+	if w.Key.ID == "" {
+		o.pending.Propose(w.Key, nil, o.world.Now())
 	}
 	for _, id := range ids {
 		if err := o.evaluateUser(ctx, id, w); err != nil {
@@ -157,74 +131,76 @@ func (o *Organization) evaluate(ctx context.Context, w woke) error {
 }
 
 // evaluateNobody decides about a key that nobody has, so far as is known.
-func (o *Organization) evaluateNobody(ctx context.Context, w woke) error {
-	names := o.objects(ctx)
-	g, err := o.cache.Gather(ctx, names, []plan.Key{w.key})
+func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error {
+	names := o.objects()
+	g, err := o.world.Cache.Gather(ctx, names, []plan.Key{w.Key})
 	if err != nil {
 		return err
 	}
-	confirmed := o.roster.NoUser(w.key.ID)
-	if w.key.ID == "" {
-		confirmed = o.roster.NoEmail(w.key.Email)
+	confirmed := o.roster.NoUser(w.Key.ID)
+	if w.Key.ID == "" {
+		confirmed = o.roster.NoEmail(w.Key.Email)
 	}
-	asked := len(g.Users) > 0 || len(g.Bindings) > 0 || slices.ContainsFunc(g.Organizations, remembers(w.key.ID))
-	if w.tell {
+	asked := len(g.Users) > 0 || len(g.Bindings) > 0 || slices.ContainsFunc(g.Organizations, remembers(w.Key.ID))
+	if w.Tell {
 		o.tell(g)
 	}
 	switch {
-	case confirmed && asked && w.key.ID != "":
+	case confirmed && asked && w.Key.ID != "":
 		// They left: what remembers them decides on that, and may stand for whoever has its address now.
 		for _, user := range g.Users {
-			if user.Spec.Email != "" && user.Status.UserID == w.key.ID {
-				o.pending.wake(w.urgency, true, plan.EmailKey(user.Spec.Email))
+			if user.Spec.Email != "" && user.Status.UserID == w.Key.ID {
+				o.pending.Wake(w.Urgency, true, plan.EmailKey(user.Spec.Email))
 			}
 		}
-		return o.evaluateUser(ctx, w.key.ID, w)
-	case !confirmed && asked && !o.waits(w.key, lookKey{key: w.key}):
-		lane := giving
-		if w.urgency == Reread {
-			lane = looking
+		return o.evaluateUser(ctx, w.Key.ID, w)
+	case !confirmed && asked && !o.waits(tries.Look{Key: w.Key}):
+		lane := pending.Giving
+		if w.Urgency == pending.Reread {
+			lane = pending.Looking
 		}
-		o.pending.propose(w.key, &candidate{key: w.key, user: plan.User{ID: w.key.ID}, lane: lane, urgency: w.urgency, look: plan.Look{User: true}}, o.now())
+		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}}, o.world.Now())
 	default:
-		o.pending.propose(w.key, nil, o.now())
+		o.pending.Propose(w.Key, nil, o.world.Now())
 	}
 	return nil
 }
 
 // evaluateUser decides about one user.
-func (o *Organization) evaluateUser(ctx context.Context, id string, w woke) error {
-	p, g, err := o.person(ctx, id)
+func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Woke) error {
+	p, g, err := o.known.Of(ctx, id)
 	if err != nil {
 		return err
 	}
 	d := plan.Decide(p)
-	o.clear(id, d)
-	o.declaredNow(id, d, g)
-	if w.tell {
+	o.tries.Settle(id, d)
+	if o.known.Declared(id, d) {
+		o.recount(g)
+	}
+	if w.Tell {
 		o.tell(g)
 		if slices.ContainsFunc(d.Steps, func(due plan.Due) bool { return len(due.For) == 0 }) {
 			o.recount(g) // no other object can say what became of the step
 		}
 	}
 	key := plan.IDKey(id)
-	o.pending.wake(w.urgency, false, d.LookFor...)
+	o.pending.Wake(w.Urgency, false, d.LookFor...)
 	if d.WakeAt != 0 {
-		o.pending.wakeAt(time.Unix(d.WakeAt, 0), key)
+		o.pending.WakeAt(time.Unix(d.WakeAt, 0), key)
 	}
-	o.pending.propose(key, o.candidate(p, d, w.urgency), o.now())
+	o.pending.Propose(key, o.candidate(p, d, w.Urgency), o.world.Now())
 	return nil
 }
 
 // candidate returns what is to be done for a person now, or nil.
-func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgency) *candidate {
-	c := &candidate{key: plan.IDKey(p.User.ID), user: p.User, urgency: urgency}
-	if o.waits(c.key, lookKey{key: c.key}) {
+func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pending.Urgency) *pending.Candidate {
+	c := &pending.Candidate{Key: plan.IDKey(p.User.ID), User: p.User, Urgency: urgency}
+	if o.waits(tries.Look{Key: c.Key}) {
 		return nil // nothing rests on a look that cannot be made
 	}
-	c.look.User = d.Look.User
-	rolesWait := o.waits(c.key, lookKey{key: c.key, roles: true})
-	c.look.Roles = d.Look.Roles && !rolesWait
+	c.Look.User = d.Look.User
+	rolesWait := o.waits(tries.Look{Key: c.Key, Roles: true})
+	c.Look.Roles = d.Look.Roles && !rolesWait
 	var gives, takes []plan.Due
 	for _, due := range d.Steps {
 		switch {
@@ -236,22 +212,22 @@ func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgenc
 		}
 	}
 	for _, line := range p.Leaving {
-		c.order = line.Due
+		c.Order = line.Due
 	}
 	switch {
 	case len(gives) > 0:
-		c.lane, c.steps = giving, gives[:min(len(gives), maxStepsATurn)]
-	case c.look != (plan.Look{}) && urgency == Reread:
-		c.lane = looking
-	case c.look != (plan.Look{}):
-		c.lane = giving
+		c.Lane, c.Steps = pending.Giving, gives[:min(len(gives), maxStepsATurn)]
+	case c.Look != (plan.Look{}) && urgency == pending.Reread:
+		c.Lane = pending.Looking
+	case c.Look != (plan.Look{}):
+		c.Lane = pending.Giving
 	case len(takes) > 0:
-		c.lane, c.steps = taking, takes[:min(len(takes), maxStepsATurn)]
+		c.Lane, c.Steps = pending.Taking, takes[:min(len(takes), maxStepsATurn)]
 	default:
 		return nil
 	}
-	if c.lane != looking && c.urgency == Reread && len(c.steps) > 0 {
-		c.urgency = Due
+	if c.Lane != pending.Looking && c.Urgency == pending.Reread && len(c.Steps) > 0 {
+		c.Urgency = pending.Due
 	}
 	return c
 }
@@ -259,205 +235,57 @@ func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency Urgenc
 // maxStepsATurn bounds what one person has done in one turn.
 const maxStepsATurn = 8
 
-// tell has the objects looked at that speak of a person.
-func (o *Organization) tell(g declared.Gathered) {
-	for _, user := range g.Users {
-		o.edge.Wake(user)
-	}
-	for _, binding := range g.Bindings {
-		o.edge.Wake(binding)
-	}
-	for _, org := range g.Organizations {
-		if len(org.Status.Leaving) > 0 {
-			o.edge.Wake(org)
-		}
-	}
-}
-
-// setting is what must be known to say whom objects mean.
-func (o *Organization) setting() declared.Setting {
-	roles, at := o.roster.Roles()
-	offered := make([]plan.OfferedRole, len(roles))
-	for i, role := range roles {
-		offered[i] = plan.OfferedRole{Role: plan.Role{ID: role.ID, Name: role.Name}, Predefined: role.Predefined}
-	}
-	return declared.Setting{Directory: o.roster, Acts: o.acts, Offered: offered, RolesKnown: !at.IsZero()}
-}
-
-// person is all that is declared and observed about a user, as it is kept.
-func (o *Organization) person(ctx context.Context, id string) (*plan.Person, declared.Gathered, error) {
-	g, err := o.cache.Gather(ctx, o.objects(ctx), o.roster.KeysOf(id))
-	if err != nil {
-		return nil, g, err
-	}
-	p, err := o.about(ctx, g, id)
-	return p, g, err
-}
-
-// about adds what is observed of a user to what objects say of them.
-func (o *Organization) about(ctx context.Context, g declared.Gathered, id string) (*plan.Person, error) {
-	user, present := o.roster.User(id)
-	if !present {
-		user = plan.User{ID: id}
-	}
-	p, err := o.cache.Declare(ctx, g, user, o.setting())
-	if err != nil {
-		return nil, err
-	}
-	p.Present, p.Doubted = present, o.roster.Doubted(id)
-	assignments, known := o.roster.Assignments(id)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	p.RolesKnown = known
-	for _, a := range assignments {
-		role := plan.Role{ID: a.RoleID, Name: a.RoleName}
-		if sent, ok := o.alias[a.RoleID]; ok {
-			role.ID = sent
-		}
-		p.Roles = append(p.Roles, plan.Assignment{Role: role, Predefined: a.Predefined, Inherited: a.Inherited})
-	}
-	if since, unsettled := o.roster.Unsettled(id); unsettled {
-		p.Unsettled, p.SettlesAt = true, since.Unix()+1
-	}
-	if begun := o.world.began.Add(o.linger); o.linger > 0 && !o.roster.LookedSince(id, begun) {
-		// A leader before this one may have had calls under way.
-		p.Unsettled, p.SettlesAt = true, max(p.SettlesAt, begun.Unix()+1)
-	}
-	if o.inFlight[id] > 0 {
-		p.Unsettled, p.SettlesAt = true, 0
-	}
-	p.Sums = o.sums
-	seen := o.undeclared[id]
-	p.SeenUndeclared, p.SeenUndeclaredRoles = seen.user, seen.roles
-	p.Tried = map[plan.Target]plan.Try{}
-	for _, due := range targets(p) {
-		if t := o.tried[due]; t != nil {
-			p.Tried[due] = t.Try
-		}
-	}
-	for _, roles := range []bool{false, true} {
-		if t := o.looks[lookKey{plan.IDKey(id), roles}]; t != nil {
-			p.LookFact = t.Fact
-		}
-	}
-	return p, nil
-}
-
-// targets are all steps that may concern a person.
-func targets(p *plan.Person) []plan.Target {
-	all := []plan.Target{{Verb: plan.Update, UserID: p.User.ID}, {Verb: plan.Remove, UserID: p.User.ID}}
-	roles := map[string]bool{}
-	for _, grant := range p.Grants {
-		roles[grant.Role.ID], roles[grant.Noted.ID] = true, true
-	}
-	for _, held := range p.Roles {
-		roles[held.Role.ID] = true
-	}
-	delete(roles, "")
-	for id := range maps.Keys(roles) {
-		all = append(all, plan.Target{Verb: plan.Assign, UserID: p.User.ID, RoleID: id}, plan.Target{Verb: plan.Unassign, UserID: p.User.ID, RoleID: id})
-	}
-	return all
-}
-
-// Decide says what is to be said about a user, on what is kept.
+// Decide says what is to be done and said about a user, on what is kept.
 func (o *Organization) Decide(ctx context.Context, id string) (plan.Decision, error) {
-	p, _, err := o.person(ctx, id)
-	if err != nil {
-		return plan.Decision{}, err
-	}
-	return plan.Decide(p), nil
+	return o.known.Decide(ctx, id)
 }
 
 // Setting is what must be known to say whom objects mean.
-func (o *Organization) Setting() declared.Setting { return o.setting() }
+func (o *Organization) Setting() declared.Setting { return o.known.Setting() }
+
+// Undeclared returns what the last whole reading found that no object declares.
+func (o *Organization) Undeclared(ctx context.Context) (known.Undeclared, error) {
+	return o.known.Undeclared(ctx)
+}
+
+// Links are the keys of the objects that stand for the organization.
+func (o *Organization) Links() *link.Links { return o.links }
+
+// Readings read the organization whole, and list its roles.
+func (o *Organization) Readings() *reading.Reader { return o.readings }
 
 // Roster is the organization as it was last seen.
 func (o *Organization) Roster() *roster.Roster { return o.roster }
 
 // WaitsSince is since when somebody waits for a turn; false if they do not.
-func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.waitingSince(key) }
+func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.WaitingSince(key) }
+
+// LongestWait is how long somebody has waited who waits longest for a change.
+func (o *Organization) LongestWait() time.Duration { return o.pending.Longest(o.world.Now()) }
 
 // LookFact says why a look at somebody who is not known was not made yet, if it was tried.
 func (o *Organization) LookFact(key plan.Key) plan.Fact {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if t := o.looks[lookKey{key: key}]; t != nil {
-		return t.Fact
+	if fact, failed := o.tries.LookFact(tries.Look{Key: key}); failed {
+		return fact
 	}
 	return plan.Fact{Kind: plan.Unknown}
 }
 
-// Wake has people taken up soon.
-func (o *Organization) Wake(urgency Urgency, tell bool, keys ...plan.Key) {
-	o.pending.wake(urgency, tell, keys...)
-}
-
 // Objects are the Organization objects that stand for the organization, whether their key is good or not.
-func (o *Organization) Objects(ctx context.Context) []types.NamespacedName { return o.objects(ctx) }
-
-// objects are the Organization objects that stand for the organization, whether their key is good or not.
-func (o *Organization) objects(ctx context.Context) []types.NamespacedName {
-	return o.standing(ctx, o)
-}
-
-// acts says whether the key of an object is good, and one of this organization.
-func (o *Organization) acts(name types.NamespacedName) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	l := o.links[name]
-	return l != nil && l.usable()
-}
-
-// reader returns a link whose key is good: the one asked for, else any.
-func (o *Organization) reader(wanted types.NamespacedName) *link {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if l := o.links[wanted]; l != nil && l.usable() {
-		return l
-	}
-	var found *link
-	for _, l := range o.links {
-		if l.usable() && (found == nil || l.usedAt.Before(found.usedAt)) {
-			found = l
-		}
-	}
-	return found
-}
+func (o *Organization) Objects(context.Context) []types.NamespacedName { return o.objects() }
 
 // waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.
-func (o *Organization) waits(key plan.Key, look lookKey) bool {
-	o.mu.Lock()
-	t := o.looks[look]
-	o.mu.Unlock()
-	if t == nil || !o.now().Before(time.Unix(t.Until, 0)) {
-		return false
+func (o *Organization) waits(look tries.Look) bool {
+	until, waits := o.tries.LookWaits(look)
+	if waits {
+		o.pending.WakeAt(until, look.Key)
 	}
-	o.pending.wakeAt(time.Unix(t.Until, 0), key)
-	return true
+	return waits
 }
 
 // remembers says whether an Organization has the user among its leavers.
 func remembers(userID string) func(*v1alpha1.Organization) bool {
 	return func(org *v1alpha1.Organization) bool {
 		return userID != "" && slices.ContainsFunc(org.Status.Leaving, func(l v1alpha1.Leaver) bool { return l.UserID == userID })
-	}
-}
-
-// keep keeps what came of a step. o.mu is held.
-func (o *Organization) keep(target plan.Target, t *tried) {
-	o.tried[target] = t
-	if o.triedBy[target.UserID] == nil {
-		o.triedBy[target.UserID] = map[plan.Target]bool{}
-	}
-	o.triedBy[target.UserID][target] = true
-}
-
-// drop forgets what came of a step. o.mu is held.
-func (o *Organization) drop(target plan.Target) {
-	delete(o.tried, target)
-	delete(o.triedBy[target.UserID], target)
-	if len(o.triedBy[target.UserID]) == 0 {
-		delete(o.triedBy, target.UserID)
 	}
 }

@@ -2,7 +2,6 @@ package organization
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,27 +9,28 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/internal/declared"
+	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 const (
 	// callersATurn bounds the people of a turn for whom a call of their own is made: all are made at once.
 	callersATurn = 16
-	// peopleATurn bounds all of them: one list looks at so many.
-	peopleATurn = 80
 	// fresh is how old a look may be when the call that rests on it is sent.
 	fresh = time.Second
 )
 
 // turnsAtOnce bounds the turns of each lane. Whoever takes does so alone.
-var turnsAtOnce = [lanes]int{giving: 3, taking: 1, looking: 1}
+var turnsAtOnce = [pending.Lanes]int{pending.Giving: 3, pending.Taking: 1, pending.Looking: 1}
 
 // startTurns begins as many turns as there is work and room for.
 func (o *Organization) startTurns(ctx context.Context) {
-	for l := range lanes {
+	for l := range pending.Lanes {
 		for o.beginTurn(l) {
-			o.turnGroup.Go(func() {
+			o.group.Go(func() {
 				defer o.endTurn(l)
 				o.turn(ctx, l)
 			})
@@ -40,11 +40,11 @@ func (o *Organization) startTurns(ctx context.Context) {
 
 // beginTurn says whether a turn of the lane may begin: there is a candidate for it whom none takes that is still
 // choosing, and room.
-func (o *Organization) beginTurn(l lane) bool {
-	waiting := len(o.pending.waiting(l, callersATurn*turnsAtOnce[l]))
+func (o *Organization) beginTurn(l pending.Lane) bool {
+	waiting := len(o.pending.Waiting(l, callersATurn*turnsAtOnce[l]))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.anyUsable() {
+	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.links.AnyUsable() {
 		return false
 	}
 	o.turns[l]++
@@ -52,36 +52,27 @@ func (o *Organization) beginTurn(l lane) bool {
 	return true
 }
 
-func (o *Organization) anyUsable() bool {
-	for _, l := range o.links {
-		if l.usable() {
-			return true
-		}
-	}
-	return false
-}
-
 // chosen has another turn begin for those who were not chosen.
-func (o *Organization) chosen(l lane) {
+func (o *Organization) chosen(l pending.Lane) {
 	o.mu.Lock()
 	o.choosing[l]--
 	o.mu.Unlock()
-	o.pending.nudge()
+	o.pending.Nudge()
 }
 
-func (o *Organization) endTurn(l lane) {
+func (o *Organization) endTurn(l pending.Lane) {
 	o.mu.Lock()
 	o.turns[l]--
 	o.mu.Unlock()
-	o.pending.nudge()
+	o.pending.Nudge()
 }
 
 // turn takes its tokens, chooses people for them, looks, and makes what is still to be made.
-func (o *Organization) turn(ctx context.Context, l lane) {
+func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 	chosen := sync.OnceFunc(func() { o.chosen(l) })
 	defer chosen()
 	class := openai.Foreground
-	if l == looking {
+	if l == pending.Looking {
 		class = openai.Background
 	}
 	wanted := o.wanted(l)
@@ -91,7 +82,7 @@ func (o *Organization) turn(ctx context.Context, l lane) {
 	if err := o.limiter.Take(ctx, class, wanted); err != nil {
 		return // the context ended
 	}
-	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.cache.NewLook(o.live), counted: map[types.NamespacedName]int{}}
+	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live), counted: map[types.NamespacedName]int{}}
 	defer t.giveBack()
 	if !t.choose(ctx) {
 		return
@@ -101,52 +92,10 @@ func (o *Organization) turn(ctx context.Context, l lane) {
 	t.run(ctx)
 }
 
-// wanted are the tokens of a turn for those who wait now: of as many people as go at once within the budget.
-func (o *Organization) wanted(l lane) openai.Calls {
-	waiting := o.pending.waiting(l, peopleATurn)
-	if len(waiting) == 0 {
-		return nil
-	}
-	calls := openai.Calls{openai.EndpointListUsers: 1}
-	// Half a burst of debt: with less, the looks of a mass change at 150 a minute cost a quarter of what it changes.
-	most := o.limiter.Burst() * 3 / 2
-	learnt := o.limiter.Learnt()
-	for i, c := range waiting {
-		costs := c.costs()
-		if i > 0 && (i >= callersATurn || sum(calls)+sum(costs) > most || anyIn(costs, learnt)) {
-			break
-		}
-		add(calls, costs)
-	}
-	return calls
-}
-
-func sum(calls openai.Calls) (n int) {
-	for _, count := range calls {
-		n += count
-	}
-	return n
-}
-
-func add(calls, more openai.Calls) {
-	for endpoint, count := range more {
-		calls[endpoint] += count
-	}
-}
-
-func anyIn(calls openai.Calls, learnt map[openai.Endpoint]float64) bool {
-	for endpoint := range calls {
-		if _, ok := learnt[endpoint]; ok {
-			return true
-		}
-	}
-	return false
-}
-
 // turn is one turn of an organization.
 type turn struct {
 	*Organization
-	lane   lane
+	lane   pending.Lane
 	tokens openai.Calls // that are left
 	look   *declared.Look
 	people []*passenger
@@ -162,7 +111,7 @@ type turn struct {
 
 // passenger is one whom a turn is for.
 type passenger struct {
-	*candidate
+	*pending.Candidate
 	keys []plan.Key
 	// paid are the calls of theirs that tokens were taken for.
 	paid openai.Calls
@@ -172,52 +121,14 @@ type passenger struct {
 	// rolesFailed: it was the look at the roles that failed.
 	rolesFailed bool
 	// again is how soon they are taken up after the turn.
-	again Urgency
+	again pending.Urgency
 
 	person *plan.Person
 	g      declared.Gathered
-	steps  []plan.Due // what is made
-}
-
-// pay takes the tokens of calls from those of the turn, and what is missing from the budget, if it is there.
-func (t *turn) pay(calls openai.Calls) bool {
-	t.paying.Lock()
-	defer t.paying.Unlock()
-	missing := openai.Calls{}
-	for endpoint, count := range calls {
-		if short := count - t.tokens[endpoint]; short > 0 {
-			missing[endpoint] = short
-		}
-	}
-	if len(missing) > 0 && !t.limiter.TryTake(missing) {
-		return false
-	}
-	for endpoint, count := range calls {
-		t.tokens[endpoint] = max(0, t.tokens[endpoint]-count)
-	}
-	return true
-}
-
-// spend uses up the token of one call: of those that were taken for the person, else one more of the budget, if it is there.
-func (t *turn) spend(p *passenger, endpoint openai.Endpoint) bool {
-	t.paying.Lock()
-	if p.paid[endpoint] > 0 {
-		p.paid[endpoint]--
-		t.paying.Unlock()
-		return true
-	}
-	t.paying.Unlock()
-	return t.pay(openai.Calls{endpoint: 1})
-}
-
-func (t *turn) giveBack() {
-	for _, p := range t.people {
-		add(t.tokens, p.paid)
-	}
-	maps.DeleteFunc(t.tokens, func(_ openai.Endpoint, count int) bool { return count == 0 })
-	if len(t.tokens) > 0 {
-		t.limiter.Return(t.tokens)
-	}
+	agreed []plan.Due // what is still to be made after the look
+	// lateAgain: the look was too old for a call, in this turn and in the one before. late has it asked once a turn.
+	late      sync.Once
+	lateAgain bool
 }
 
 // choose holds people for the turn: those who are the most urgent now, as far as the tokens go.
@@ -227,25 +138,25 @@ func (t *turn) choose(ctx context.Context) bool {
 	}
 	callers := 0
 	left := &left{t: t}
-	for _, c := range t.pending.waiting(t.lane, peopleATurn) {
+	for _, c := range t.pending.Waiting(t.lane, pending.PeopleATurn) {
 		if !left.allows(ctx, c) {
-			t.pending.propose(c.key, nil, t.now())
-			t.pending.wake(c.urgency, true, c.key)
+			t.pending.Propose(c.Key, nil, t.world.Now())
+			t.pending.Wake(c.Urgency, true, c.Key)
 			continue
 		}
-		costs := c.costs()
+		costs := c.Costs()
 		if len(costs) > 0 && (callers == callersATurn || !t.pay(costs)) {
 			break
 		}
-		keys := c.keys()
-		if !t.pending.hold(c, keys) {
+		keys := c.Keys()
+		if !t.pending.Hold(c, keys) {
 			t.unpay(costs)
 			continue
 		}
 		if len(costs) > 0 {
 			callers++
 		}
-		t.people = append(t.people, &passenger{candidate: c, keys: keys, again: c.urgency, paid: costs})
+		t.people = append(t.people, &passenger{Candidate: c, keys: keys, again: c.Urgency, paid: costs})
 	}
 	if len(t.people) == 0 {
 		t.tokens[openai.EndpointListUsers]++
@@ -254,24 +165,17 @@ func (t *turn) choose(ctx context.Context) bool {
 	return len(t.people) > 0
 }
 
-// unpay gives tokens back to the turn.
-func (t *turn) unpay(calls openai.Calls) {
-	t.paying.Lock()
-	defer t.paying.Unlock()
-	add(t.tokens, calls)
-}
-
 // urge has somebody taken up again as one who is worked on.
 func (t *turn) urge(p *passenger) {
 	t.paying.Lock()
 	defer t.paying.Unlock()
-	p.again = min(p.again, Due)
+	p.again = min(p.again, pending.Due)
 }
 
 // release lets the people of the turn be taken up again, whatever came of it.
 func (t *turn) release() {
 	for _, p := range t.people {
-		t.pending.release(p.keys, p.again)
+		t.pending.Release(p.keys, p.again)
 	}
 }
 
@@ -279,10 +183,10 @@ func (t *turn) release() {
 func (t *turn) run(ctx context.Context) {
 	done := make(chan *passenger, len(t.people))
 	t.observe(ctx, func(p *passenger) {
-		if p.failed == nil && t.lane != looking {
+		if p.failed == nil && t.lane != pending.Looking {
 			p.failed = t.decide(ctx, p)
 		}
-		if p.failed == nil && t.lane == giving {
+		if p.failed == nil && t.lane == pending.Giving {
 			t.makeAll(ctx, p)
 		}
 		done <- p
@@ -290,7 +194,7 @@ func (t *turn) run(ctx context.Context) {
 	for range t.people {
 		<-done
 	}
-	if t.lane == taking {
+	if t.lane == pending.Taking {
 		t.take(ctx)
 	}
 	for _, p := range t.people {
@@ -301,7 +205,7 @@ func (t *turn) run(ctx context.Context) {
 // settle notes what came of the looks at a person.
 func (t *turn) settle(ctx context.Context, p *passenger) {
 	if p.failed == nil {
-		t.lookSucceeded(lookKey{key: p.key})
+		t.tries.LookSucceeded(tries.Look{Key: p.Key})
 	}
 	if p.failed == nil || ctx.Err() != nil {
 		return
@@ -309,45 +213,46 @@ func (t *turn) settle(ctx context.Context, p *passenger) {
 	switch {
 	case openai.IsRateLimited(p.failed):
 		return // the limiter has everybody wait
-	case isUnauthorized(p.failed):
+	case link.IsUnauthorized(p.failed):
 		return // the key is looked at
 	}
-	t.lookFailed(lookKey{p.key, p.rolesFailed}, p.failed)
+	again := t.tries.LookFailed(tries.Look{Key: p.Key, Roles: p.rolesFailed}, openai.StableMessage(p.failed))
+	t.log.Info("a look failed; tried again", "who", p.Key, "roles", p.rolesFailed, "after", again.String(), "error", p.failed.Error())
 }
 
 // decide makes the plan again on what was just seen, of the person and of the manifests, and keeps those steps that are
 // still in it.
 func (t *turn) decide(ctx context.Context, p *passenger) error {
-	user, there := t.roster.User(p.key.ID)
+	user, there := t.roster.User(p.Key.ID)
 	if !there {
 		return nil
 	}
-	found, err := t.cache.Gather(ctx, t.objects(ctx), t.roster.KeysOf(user.ID))
+	found, err := t.world.Cache.Gather(ctx, t.objects(), t.roster.KeysOf(user.ID))
 	if err != nil {
 		return err
 	}
 	if p.g, err = t.look.Again(ctx, found); err != nil {
 		return err
 	}
-	if t.lane == taking {
+	if t.lane == pending.Taking {
 		if p.g, err = t.unseen(ctx, p, user); err != nil {
 			return err
 		}
 	}
-	if p.person, err = t.about(ctx, p.g, user.ID); err != nil {
+	if p.person, err = t.known.About(ctx, p.g, user.ID); err != nil {
 		return err
 	}
 	if t.takesUndeclared(p) {
-		if p.person.Sums, _, err = t.sumUp(ctx); err != nil {
+		if p.person.Sums, _, err = t.known.SumUp(ctx); err != nil {
 			return err
 		}
 	}
 	d := plan.Decide(p.person)
 	for _, due := range d.Steps {
-		if due.Wait.Kind != plan.None || due.Step.Takes() != (t.lane == taking) {
+		if due.Wait.Kind != plan.None || due.Step.Takes() != (t.lane == pending.Taking) {
 			continue
 		}
-		if !wasPlanned(p.candidate, due) {
+		if !wasPlanned(p.Candidate, due) {
 			continue
 		}
 		if due.Step.Verb == plan.Update && !t.lookedAt(p) {
@@ -358,7 +263,7 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 			return err
 		}
 		if !torn {
-			p.steps = append(p.steps, due)
+			p.agreed = append(p.agreed, due)
 		}
 	}
 	if d.Look == (plan.Look{}) {
@@ -370,19 +275,12 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 // notYet keeps that planned steps are not to be made by what was just seen. What is kept may not know that for a while, as
 // in a teardown, or when a watch lags: without it there would be look after look.
 func (t *turn) notYet(p *passenger) {
-	for _, planned := range p.candidate.steps {
+	for _, planned := range p.Candidate.Steps {
 		target := planned.Step.Target()
-		if slices.ContainsFunc(p.steps, func(due plan.Due) bool { return due.Step.Target() == target }) {
+		if slices.ContainsFunc(p.agreed, func(due plan.Due) bool { return due.Step.Target() == target }) {
 			continue
 		}
-		fingerprint := (&plan.Person{User: p.user}).Fingerprint(planned.Step, planned.Asker)
-		t.mu.Lock()
-		known := t.tried[target]
-		waits := known != nil && known.Fingerprint == fingerprint && (known.Until == 0 || t.now().Before(time.Unix(known.Until, 0)))
-		t.mu.Unlock()
-		if !waits {
-			t.fail(target, fingerprint, plan.Fact{Kind: plan.Pending}, firstRetry, lastRetry)
-		}
+		t.tries.NotYet(target, (&plan.Person{User: p.User}).Fingerprint(planned.Step, planned.Asker))
 	}
 }
 
@@ -390,19 +288,19 @@ func (t *turn) lookedAt(p *passenger) bool { return !p.seenAt.IsZero() }
 
 // wasPlanned says whether a step's target was planned before the look: tokens are there for no others. An assignment may
 // come new where the look was the first at the user's roles.
-func wasPlanned(c *candidate, due plan.Due) bool {
-	for _, planned := range c.steps {
+func wasPlanned(c *pending.Candidate, due plan.Due) bool {
+	for _, planned := range c.Steps {
 		if planned.Step.Target() == due.Step.Target() {
 			return true
 		}
 	}
-	return c.look.Roles && due.Step.Verb == plan.Assign
+	return c.Look.Roles && due.Step.Verb == plan.Assign
 }
 
 // unseen adds what no cache can know yet, where something is taken that another object may give.
 func (t *turn) unseen(ctx context.Context, p *passenger, user plan.User) (declared.Gathered, error) {
 	g, err := p.g, error(nil)
-	for _, due := range p.candidate.steps {
+	for _, due := range p.Candidate.Steps {
 		switch due.Step.Verb {
 		case plan.Remove:
 			g, err = t.look.Unseen(ctx, g, user, "")
@@ -418,7 +316,7 @@ func (t *turn) unseen(ctx context.Context, p *passenger, user plan.User) (declar
 
 // takesUndeclared says whether a step rests on no object at all.
 func (t *turn) takesUndeclared(p *passenger) bool {
-	return t.lane == taking && (p.person.SeenUndeclared > 0 || len(p.person.SeenUndeclaredRoles) > 0)
+	return t.lane == pending.Taking && (p.person.SeenUndeclared > 0 || len(p.person.SeenUndeclaredRoles) > 0)
 }
 
 // tornDown says whether the namespace that asks for a step is being taken down, or its kinds are: nothing is changed for
@@ -430,14 +328,4 @@ func (t *turn) tornDown(ctx context.Context, due plan.Due) (bool, error) {
 	}
 	down, err := t.look.Teardown(ctx, due.Asker.Namespace, crds...)
 	return down.Why != "", err
-}
-
-func (t *turn) link(asker plan.Ref) *link {
-	name := types.NamespacedName{Namespace: asker.Namespace, Name: asker.Name}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.links[name]; l != nil && l.usable() {
-		return l
-	}
-	return nil
 }

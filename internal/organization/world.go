@@ -2,18 +2,14 @@ package organization
 
 import (
 	"context"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -43,70 +39,20 @@ type Made struct {
 	Undeclared bool
 }
 
-// Options are what Organizations need.
-type Options struct {
+// World is what all organizations share, none of which leads from one to another.
+type World struct {
 	Cache *declared.Cache
 	// Live reads past the cache.
-	Live client.Reader
-	Edge Edge
-	// Registry is where metrics are registered; nil: nowhere.
-	Registry prometheus.Registerer
-	Log      logr.Logger
-	Now      func() time.Time
-	// RequestTimeout bounds one request. 0: 30 s.
-	RequestTimeout time.Duration
-	// Linger is how long after a start requests of a manager before this one may still land. 0: 60 s; negative: not at all,
-	// as where leader election sees to it.
-	Linger time.Duration
-	// Transport carries the requests to the organizations. nil: connections of each client's own.
-	Transport http.RoundTripper
-}
-
-// world is what all organizations share, none of which leads from one to another.
-type world struct {
-	cache   *declared.Cache
-	live    client.Reader
-	edge    Edge
-	api     *openai.Metrics
-	metrics *Metrics
-	log     logr.Logger
-	now     func() time.Time
-	timeout time.Duration
-	linger  time.Duration
-	// began is when this manager started.
-	began     time.Time
-	turnGroup *sync.WaitGroup
-	transport http.RoundTripper
-	// standing returns the objects that stand for an organization.
-	standing func(context.Context, *Organization) []types.NamespacedName
-	// spawn runs a function while the manager acts.
-	spawn func(func(context.Context))
+	Live  client.Reader
+	Edge  Edge
+	Looks *Metrics
+	Log   logr.Logger
+	Now   func() time.Time
+	// Timeout bounds one request.
+	Timeout time.Duration
+	// LandedBy is when the last request of a manager before this one has landed; zero: there is none.
+	LandedBy time.Time
 }
 
 // namespacedName is how Kubernetes names what plans call a Ref.
 type namespacedName = types.NamespacedName
-
-// keyError says that no key can be used.
-type keyError struct{}
-
-func (keyError) Error() string { return "no admin key of the organization can be used at the moment" }
-
-var errNoKey error = keyError{}
-
-// isUnauthorized says whether the API refused the key itself. A 403 is about what the key may do, and may hold for one
-// call only, so that it does not keep the whole organization from being managed.
-func isUnauthorized(err error) bool {
-	if err == errNoKey { //nolint:errorlint // it is never wrapped
-		return true
-	}
-	apiError, ok := openai.AsError(err)
-	return ok && apiError.Status == http.StatusUnauthorized
-}
-
-// describe words an error for people: the same words for the same error.
-func describe(err error) string {
-	if apiError, ok := openai.AsError(err); ok {
-		return apiError.StableMessage()
-	}
-	return err.Error()
-}

@@ -32,6 +32,8 @@ type Roster struct {
 	users   map[string]openai.User
 	byEmail map[string][]string // IDs by email in lower case, sorted
 	owners  map[string]bool     // IDs of those who were owners when last seen
+	// ownersAsked is how many there were when it was asked last whether there are more.
+	ownersAsked int
 	// absent has whom a look did not find, and no reading since. A number says which reading asked for them last.
 	absent map[plan.Key]int
 	// readings counts whole readings.
@@ -74,6 +76,8 @@ func (r *Roster) ReadAt() time.Time {
 	return r.readAt
 }
 
+const roleReader = "reader"
+
 // Counts counts the users as they are known now.
 type Counts struct {
 	Total, Owners, Readers, ServiceAccounts, SCIMManaged int
@@ -105,7 +109,14 @@ func (r *Roster) Size() (users, owners int) {
 	return len(r.users), len(r.owners)
 }
 
-const roleReader = "reader"
+// MoreOwners says whether there are more owners than when it was asked last.
+func (r *Roster) MoreOwners() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	more := len(r.owners) > r.ownersAsked
+	r.ownersAsked = len(r.owners)
+	return more
+}
 
 // Owners returns those who were owners when last seen, sorted by ID.
 func (r *Roster) Owners() []openai.User {

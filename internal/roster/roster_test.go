@@ -517,6 +517,16 @@ func TestSomebodyWasLookedAtSinceIfTheirRolesWereListedElseIfTheyWereSeen(t *tes
 	looked("a list has", true, mid)
 }
 
+func TestAnOwnerMoreIsToldOnce(t *testing.T) {
+	f := newFixture(t, withRole(ada, "owner"))
+	f.expect("since none was asked for", true, f.MoreOwners())
+	f.expect("once", false, f.MoreOwners())
+	f.Saw(f.later(time.Second), withRole(ada, "reader"))
+	f.expect("one less", false, f.MoreOwners())
+	f.Saw(f.later(time.Second), withRole(ada, "owner"))
+	f.expect("one more again", true, f.MoreOwners())
+}
+
 func TestNoMapGrowsWithThoseWhoCameAndWent(t *testing.T) {
 	f := newFixture(t, ada)
 	for i := range 50 {

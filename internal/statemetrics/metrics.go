@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 // No label has an email or a user's ID, and none is named like one that Prometheus Operator gives to a target (namespace,
@@ -62,7 +62,7 @@ const scrapeTimeout = 10 * time.Second
 type Metrics struct {
 	// Cache has all objects.
 	Cache         client.Reader
-	Organizations *organization.Organizations
+	Organizations *registry.Organizations
 	// Undeclared says what was found last of what no object of an Organization declares.
 	Undeclared func(types.NamespacedName) Undeclared
 	// Elected is closed once this manager acts.

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 const manyUsers = 10000
@@ -87,14 +87,14 @@ func manyObjects(t *testing.T) cache.Cache {
 
 func TestAScrapeOfTenThousandObjectsIsQuick(t *testing.T) {
 	elected := make(chan struct{})
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&Metrics{
-		Cache: manyObjects(t), Organizations: organization.New(organization.Options{Now: time.Now}), Elected: elected,
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(&Metrics{
+		Cache: manyObjects(t), Organizations: registry.New(registry.Options{Now: time.Now}), Elected: elected,
 		Undeclared: func(types.NamespacedName) Undeclared { return Undeclared{} },
 	})
 	scrape := func() map[string]float64 {
 		values := map[string]float64{}
-		families, err := registry.Gather()
+		families, err := metrics.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

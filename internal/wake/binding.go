@@ -9,7 +9,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -17,7 +17,7 @@ import (
 func (h *Handlers) Binding() handler.EventHandler {
 	wake := func(binding *v1alpha1.OrgUserRoleBinding, keys []plan.Key) {
 		if o := h.Organizations.Of(declared.OrganizationOf(binding)); o != nil {
-			o.Wake(organization.Edited, true, keys...)
+			o.Wake(pending.Edited, true, keys...)
 		}
 	}
 	return handler.Funcs{

@@ -11,7 +11,8 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/link"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -20,7 +21,7 @@ func (h *Handlers) Organization() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
 			if org, ok := e.Object.(*v1alpha1.Organization); ok {
-				h.Organizations.Noted(named(org), organization.PairOf(org))
+				h.Organizations.Noted(named(org), link.PairOf(org))
 				h.Edge.WakeOrganization(named(org), 0)
 				h.Edge.WakeObjects(named(org))
 			}
@@ -47,7 +48,7 @@ func (h *Handlers) Organization() handler.EventHandler {
 
 // changed wakes who is concerned by a change of an Organization.
 func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organization) {
-	h.Organizations.Noted(named(after), organization.PairOf(after))
+	h.Organizations.Noted(named(after), link.PairOf(after))
 	manifest := manifestChanged(before, after)
 	if manifest || before.Annotations[v1alpha1.SyncRequestedAtAnnotation] != after.Annotations[v1alpha1.SyncRequestedAtAnnotation] {
 		h.Edge.WakeOrganization(named(after), 0)
@@ -70,7 +71,7 @@ func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organiza
 	if keys := differingLeavers(before, after); len(keys) > 0 {
 		h.Edge.WakeOrganization(named(after), edge.Gathering)
 		if o != nil {
-			o.Wake(organization.Edited, true, keys...)
+			o.Wake(pending.Edited, true, keys...)
 		}
 		if len(before.Status.Leaving) >= declared.MaxLeavers && len(after.Status.Leaving) < declared.MaxLeavers {
 			h.Edge.WakeObjects(named(after))

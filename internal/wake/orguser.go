@@ -10,7 +10,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/pending"
 )
 
 // OrgUser has an OrgUser looked at when its manifest changes, and whoever it names taken up.
@@ -52,7 +52,7 @@ func (h *Handlers) wakeNamed(objects ...client.Object) {
 		return
 	}
 	for _, object := range objects {
-		o.Wake(organization.Edited, true, declared.KeysOf(object)...)
+		o.Wake(pending.Edited, true, declared.KeysOf(object)...)
 	}
 }
 
@@ -71,7 +71,7 @@ func (h *Handlers) wakeNaming(ctx context.Context, object client.Object) {
 	for i := range bindings {
 		h.Edge.Wake(&bindings[i])
 		if o != nil {
-			o.Wake(organization.Edited, false, lineKeys(&bindings[i])...)
+			o.Wake(pending.Edited, false, lineKeys(&bindings[i])...)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/edge"
-	"github.com/rollcall-dev/rollcall/internal/organization"
+	"github.com/rollcall-dev/rollcall/internal/registry"
 )
 
 // Handlers wake whom the events of the three kinds concern.
@@ -24,7 +24,7 @@ type Handlers struct {
 	Live          client.Reader
 	Cache         *declared.Cache
 	Edge          *edge.Edge
-	Organizations *organization.Organizations
+	Organizations *registry.Organizations
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

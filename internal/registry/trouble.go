@@ -1,4 +1,4 @@
-package organization
+package registry
 
 import "github.com/rollcall-dev/rollcall/internal/openai"
 
@@ -16,6 +16,6 @@ func TroubleOf(err error) Trouble {
 		return Trouble{Words: "no answer"}
 	}
 	return Trouble{
-		Words: describe(err), Refused: openai.IsRejected(err) || openai.IsUnauthorized(err), Busy: openai.IsRateLimited(err),
+		Words: openai.StableMessage(err), Refused: openai.IsRejected(err) || openai.IsUnauthorized(err), Busy: openai.IsRateLimited(err),
 	}
 }

@@ -1,4 +1,4 @@
-package organization
+package link
 
 import (
 	"net/url"
@@ -25,18 +25,17 @@ func NewCredential(adminKey, baseURL string, allowInsecure bool) Credential {
 	}
 }
 
-func (c Credential) client(w *world, limiter *openai.Limiter, label string) (*openai.Client, error) {
-	return openai.NewClient(openai.Config{
-		BaseURL: c.baseURL.Value(), AdminKey: c.adminKey.Value(), AllowInsecure: c.allowInsecure,
-		Limiter: limiter, Timeout: w.timeout, Metrics: w.api, MetricsLabel: label, Transport: w.transport,
-	})
+// Client returns a client that calls the credential's address with its key; the rest of what it is like is in the config.
+func (c Credential) Client(config openai.Config) (*openai.Client, error) {
+	config.BaseURL, config.AdminKey, config.AllowInsecure = c.baseURL.Value(), c.adminKey.Value(), c.allowInsecure
+	return openai.NewClient(config)
 }
 
 // Empty says that there is no key.
 func (c Credential) Empty() bool { return c.adminKey.Value() == "" }
 
-// address is the canonical address of the API: two spellings of one address are one.
-func (c Credential) address() string { return canonical(c.baseURL.Value()) }
+// Address is the canonical address of the API: two spellings of one address are one.
+func (c Credential) Address() string { return canonical(c.baseURL.Value()) }
 
 func canonical(raw string) string {
 	if raw == "" {
@@ -58,9 +57,4 @@ func canonical(raw string) string {
 		host += ":" + port
 	}
 	return scheme + "://" + host + strings.TrimSuffix((&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(), "/")
-}
-
-// Pair is what an organization is: the canonical address of an API, and the ID that this address gave to a key.
-type Pair struct {
-	Address, ID string
 }

@@ -1,0 +1,28 @@
+package link
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// Pair is what an organization is: the canonical address of an API, and the ID that this address gave to a key.
+type Pair struct {
+	Address, ID string
+}
+
+// unnamed begins the ID of an organization to which the address gives none.
+const unnamed = "object:"
+
+// Unnamed is the ID of an object's organization to which the address gives none: nothing is shared then.
+func Unnamed(object types.NamespacedName) string { return unnamed + object.String() }
+
+// IsGiven says whether an ID is one that an address gave.
+func IsGiven(id string) bool { return id != "" && !strings.HasPrefix(id, unnamed) }
+
+// PairOf is what the status of an object says it stands for.
+func PairOf(org *v1alpha1.Organization) Pair {
+	return Pair{org.Status.BaseURL, org.Status.OrganizationID}
+}
