@@ -88,6 +88,7 @@ func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.
 		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
 		// none is more.
 		t.tries.Failed(target, fingerprint, fact, tries.Refusal)
+		t.saw(nil) // one more than those who counted now
 		return
 	}
 	held := plan.Try{Fingerprint: fingerprint}

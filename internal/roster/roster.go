@@ -109,12 +109,19 @@ func (r *Roster) Size() (users, owners int) {
 	return len(r.users), len(r.owners)
 }
 
-// MoreOwners says whether there are more owners than when it was asked last.
+// MoreOwners says whether there are more owners than when it was asked last, of those whose own change is not in doubt: who
+// is in doubt counts for nobody's demotion.
 func (r *Roster) MoreOwners() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	more := len(r.owners) > r.ownersAsked
-	r.ownersAsked = len(r.owners)
+	owners := len(r.owners)
+	for id := range r.doubts {
+		if r.owners[id] {
+			owners--
+		}
+	}
+	more := owners > r.ownersAsked
+	r.ownersAsked = owners
 	return more
 }
 

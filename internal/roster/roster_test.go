@@ -525,6 +525,14 @@ func TestAnOwnerMoreIsToldOnce(t *testing.T) {
 	f.expect("one less", false, f.MoreOwners())
 	f.Saw(f.later(time.Second), withRole(ada, "owner"))
 	f.expect("one more again", true, f.MoreOwners())
+	deadline := f.clock.Add(time.Minute)
+	f.Doubt(ada.ID, false, deadline)
+	f.expect("in doubt", false, f.MoreOwners())
+	f.Saw(f.later(time.Second), withRole(ada, "owner"))
+	f.expect("seen before the doubt is over", false, f.MoreOwners())
+	f.clock = deadline
+	f.Saw(f.later(time.Second), withRole(ada, "owner"))
+	f.expect("no more in doubt", true, f.MoreOwners())
 }
 
 func TestNoMapGrowsWithThoseWhoCameAndWent(t *testing.T) {
