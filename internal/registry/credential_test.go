@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rollcall-dev/rollcall/internal/link"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/link"
 )
 
 func TestNothingThatHoldsACredentialShowsItWhenItIsFormatted(t *testing.T) {
