@@ -19,6 +19,7 @@ var errBudget = errors.New("the budget of requests has no call left at the momen
 // observe looks at the people of a turn: at all who have an address with one list, at those without one by ID, and at
 // the roles in question. seen is called once for each, as soon as what concerns them was answered.
 func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
+	t.asker = t.firstAsker() // the looks at roles take steps out, all at once
 	listed := make(chan struct{})
 	var listFailed error
 	var listedAt time.Time
@@ -30,7 +31,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			t.unpay(openai.Calls{openai.EndpointListUsers: 1})
 			return
 		}
-		l := t.links.Reader(t.firstAsker())
+		l := t.links.Reader(t.asker)
 		if l == nil {
 			listFailed = link.ErrNoKey
 			return
@@ -117,7 +118,7 @@ func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error)
 	if !t.spend(p, openai.EndpointGetUser) {
 		return time.Time{}, errBudget
 	}
-	l := t.links.Reader(t.firstAsker())
+	l := t.links.Reader(t.asker)
 	if l == nil {
 		return time.Time{}, link.ErrNoKey
 	}
@@ -192,7 +193,7 @@ func (o *Organization) listRoles(ctx context.Context, userID string) (time.Time,
 }
 
 func (t *turn) observeRole(ctx context.Context, userID string, role plan.Role) (time.Time, error) {
-	l := t.links.Reader(t.firstAsker())
+	l := t.links.Reader(t.asker)
 	if l == nil {
 		return time.Time{}, link.ErrNoKey
 	}

@@ -99,6 +99,8 @@ type turn struct {
 	tokens openai.Calls // that are left
 	look   *declared.Look
 	people []*passenger
+	// asker is the object whose key looks where it can.
+	asker types.NamespacedName
 	// staying are the owners who are looked at since they must stay.
 	staying []openai.User
 	// found has the IDs of all whom the list of this turn showed.
