@@ -47,8 +47,6 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	if !t.spend(p, pending.EndpointOf(due.Step)) {
 		return false
 	}
-	t.tries.Begin(p.Key.ID)
-	defer t.tries.End(p.Key.ID)
 	sentAt := t.world.Now()
 	t.world.Looks.observeLook(l.Object(), sentAt.Sub(p.seenAt))
 	// It is carried to its end also when the manager stops: what is sent is to be known.

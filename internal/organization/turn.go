@@ -181,8 +181,10 @@ func (t *turn) release() {
 	}
 }
 
-// run looks and makes the steps.
+// run looks and makes the steps. From before the first look on nothing is forgotten of the people, since what was seen of
+// the manifests may be outdated when a call goes out.
 func (t *turn) run(ctx context.Context) {
+	defer t.underWay()()
 	done := make(chan *passenger, len(t.people))
 	t.observe(ctx, func(p *passenger) {
 		if p.failed == nil && t.lane != pending.Looking {
@@ -201,6 +203,21 @@ func (t *turn) run(ctx context.Context) {
 	}
 	for _, p := range t.people {
 		t.settle(ctx, p)
+	}
+}
+
+// underWay notes that changing calls about the people of the turn may be under way. It returns what ends that.
+func (t *turn) underWay() (end func()) {
+	if t.lane == pending.Looking {
+		return func() {}
+	}
+	for _, p := range t.people {
+		t.tries.Begin(p.Key.ID)
+	}
+	return func() {
+		for _, p := range t.people {
+			t.tries.End(p.Key.ID)
+		}
 	}
 }
 

@@ -171,14 +171,14 @@ func (m *Memory) Sweep() {
 	}
 }
 
-// Begin notes that a changing call about a user is sent.
+// Begin notes that changing calls about a user may be sent from now on.
 func (m *Memory) Begin(userID string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.underWay[userID]++
 }
 
-// End notes that a changing call about a user has ended, and what came of it is kept.
+// End notes that those have ended, and what came of them is kept.
 func (m *Memory) End(userID string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -188,7 +188,7 @@ func (m *Memory) End(userID string) {
 	}
 }
 
-// UnderWay says whether a changing call about a user is under way.
+// UnderWay says whether a changing call about a user may be under way.
 func (m *Memory) UnderWay(userID string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
