@@ -45,7 +45,7 @@ func (r *organizationReconciler) undeclared(ctx context.Context, org *v1alpha1.O
 	}
 	seen.known = true
 	takes := org.Spec.Undeclared.Users == v1alpha1.UndeclaredUsersRemove || org.Spec.Undeclared.RoleAssignments == v1alpha1.UndeclaredRolesUnassign
-	if others := slices.DeleteFunc(o.Objects(ctx), func(n types.NamespacedName) bool { return n == name }); takes && len(others) > 0 {
+	if others := slices.DeleteFunc(o.Objects(), func(n types.NamespacedName) bool { return n == name }); takes && len(others) > 0 {
 		names := make([]string, len(others))
 		for i, other := range others {
 			names[i] = other.String()

@@ -130,7 +130,7 @@ func (r *orgUserReconciler) heir(ctx context.Context, look *declared.Look, user 
 	names := []client.ObjectKey{declared.OrganizationOf(user)}
 	var directory plan.Directory
 	if o := r.organizations.Of(names[0]); o != nil {
-		keys, names, directory = o.Roster().KeysOf(userID), o.Objects(ctx), o.Roster()
+		keys, names, directory = o.Roster().KeysOf(userID), o.Objects(), o.Roster()
 	}
 	found, err := r.cache.Gather(ctx, names, keys)
 	if err != nil {

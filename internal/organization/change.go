@@ -57,13 +57,13 @@ func (t *turn) make(ctx context.Context, p *passenger, due plan.Due) (sent bool)
 	return true
 }
 
-// call sends the step, and keeps what its answer says of the organization.
+// call sends the step, and keeps what its answer says of the organization. The answer of another organization says nothing.
 func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, step plan.Step) error {
 	changer := openai.NewChanger(l.Client())
 	switch step.Verb {
 	case plan.Update:
 		user, err := changer.UpdateUser(ctx, step.UserID, updateOf(step))
-		if err != nil {
+		if err := o.links.Answered(l, err); err != nil {
 			return err
 		}
 		o.saw(o.roster.Changed(sent, user))
@@ -73,7 +73,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		return nil
 	case plan.Assign:
 		answered, err := changer.AssignRole(ctx, step.UserID, step.Role.ID)
-		if err != nil {
+		if err := o.links.Answered(l, err); err != nil {
 			return err
 		}
 		if !plan.SameRole(answered, step.Role.ID) {
@@ -82,7 +82,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		o.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
 		return nil
 	case plan.Unassign:
-		err := changer.UnassignRole(ctx, step.UserID, step.Role.ID)
+		err := o.links.Answered(l, changer.UnassignRole(ctx, step.UserID, step.Role.ID))
 		if err == nil || openai.IsNotFound(err) {
 			o.roster.SetUnassigned(step.UserID, step.Role.ID)
 			for _, answered := range o.known.Aliases(step.Role.ID) {
@@ -92,7 +92,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		}
 		return err
 	case plan.Remove:
-		err := changer.DeleteUser(ctx, step.UserID)
+		err := o.links.Answered(l, changer.DeleteUser(ctx, step.UserID))
 		if err == nil || openai.IsNotFound(err) {
 			o.saw(o.roster.SawNobody(o.world.Now(), step.UserID))
 			return nil

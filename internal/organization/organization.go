@@ -212,7 +212,9 @@ func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pendin
 		}
 	}
 	for _, line := range p.Leaving {
-		c.Order = line.Due
+		if c.Order == 0 || line.Due < c.Order {
+			c.Order = line.Due
+		}
 	}
 	switch {
 	case len(gives) > 0:
@@ -272,7 +274,7 @@ func (o *Organization) LookFact(key plan.Key) plan.Fact {
 }
 
 // Objects are the Organization objects that stand for the organization, whether their key is good or not.
-func (o *Organization) Objects(context.Context) []types.NamespacedName { return o.objects() }
+func (o *Organization) Objects() []types.NamespacedName { return o.objects() }
 
 // waits says whether a look that failed is not to be tried again yet, and wakes whom it concerns then.
 func (o *Organization) waits(look tries.Look) bool {

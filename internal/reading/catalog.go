@@ -3,6 +3,7 @@ package reading
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -21,34 +22,44 @@ type catalog struct {
 	// listedFor has the bindings by generation.
 	listedFor map[types.UID]int64
 	listing   bool
+	// late asked while the roles were being listed, which may have begun before theirs was there.
+	late map[types.UID]*v1alpha1.OrgUserRoleBinding
 }
 
 func newCatalog() *catalog {
-	return &catalog{wanted: make(chan *v1alpha1.OrgUserRoleBinding, 1), listedFor: map[types.UID]int64{}}
+	return &catalog{wanted: make(chan *v1alpha1.OrgUserRoleBinding, 1), listedFor: map[types.UID]int64{}, late: map[types.UID]*v1alpha1.OrgUserRoleBinding{}}
 }
 
 // want has the roles listed for a binding, once for each generation of it. It says whether that is under way.
 func (c *catalog) want(binding *v1alpha1.OrgUserRoleBinding) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	asked := c.listedFor[binding.UID] == binding.Generation
-	c.listedFor[binding.UID] = binding.Generation
-	if asked || c.listing {
+	switch {
+	case c.listedFor[binding.UID] == binding.Generation:
 		return c.listing
+	case c.listing:
+		c.late[binding.UID] = binding
+		return true
 	}
+	c.listedFor[binding.UID] = binding.Generation
 	c.listing = true
 	c.wanted <- binding // it is empty while none is listed
 	return true
 }
 
-// ended notes that the roles were listed for a binding, or with an error that they were not.
-func (c *catalog) ended(binding *v1alpha1.OrgUserRoleBinding, err error) {
+// ended notes that the roles were listed for a binding, or with an error that they were not. It returns who is to be looked
+// at now.
+func (c *catalog) ended(binding *v1alpha1.OrgUserRoleBinding, err error) []*v1alpha1.OrgUserRoleBinding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listing = false
 	if err != nil {
 		delete(c.listedFor, binding.UID)
 	}
+	c.late[binding.UID] = binding
+	wake := slices.Collect(maps.Values(c.late))
+	clear(c.late)
+	return wake
 }
 
 // keep forgets all bindings that are gone, or of another generation by now.
@@ -79,8 +90,9 @@ func (r *Reader) listWanted(ctx context.Context) {
 			if err != nil {
 				r.from.Log.Info("the organization's roles could not be listed; tried again with the next reading", "error", err.Error())
 			}
-			r.catalog.ended(binding, err)
-			r.from.Edge.Wake(binding)
+			for _, waits := range r.catalog.ended(binding, err) {
+				r.from.Edge.Wake(waits)
+			}
 		}
 	}
 }

@@ -44,6 +44,17 @@ func TestRolesAreListedOnceForAGenerationOfABinding(t *testing.T) {
 	expect(t, "asked after a failure", true, c.want(bindingOf("a", 2)))
 }
 
+func TestWhoAsksWhileTheRolesAreListedIsLookedAtAgainAndHasThemListedAnew(t *testing.T) {
+	c := newCatalog()
+	c.want(bindingOf("a", 1))
+	first := <-c.wanted
+	expect(t, "asked meanwhile", true, c.want(bindingOf("b", 1)))
+	expect(t, "asked meanwhile again", true, c.want(bindingOf("b", 1)))
+	expect(t, "looked at", 2, len(c.ended(first, nil)))
+	expect(t, "asked then", true, c.want(bindingOf("b", 1)))
+	expect(t, "listed for", types.UID("b"), c.listed(nil))
+}
+
 func TestBindingsThatAreGoneOrWereEditedAreForgotten(t *testing.T) {
 	c := newCatalog()
 	for _, uid := range []types.UID{"same", "edited", "gone"} {

@@ -17,6 +17,8 @@ import (
 type key struct {
 	*link.Link
 	cancel context.CancelFunc
+	// proofs counts how often it was begun to prove the key: what an earlier one finds counts for nothing.
+	proofs int
 	// provedAt is when the key was tried last; asked is what a person asked for that with.
 	provedAt time.Time
 	asked    string
@@ -37,6 +39,8 @@ func (k *key) useless(asked bool) bool {
 func (a *Organizations) prove(l *key, noted link.Pair) {
 	l.Set(link.Proving, nil)
 	l.provedAt = a.world.Now()
+	l.proofs++
+	proof := l.proofs
 	l.Found(link.Pair{}) // what it was found to be of last may not be what the object stands for
 	if l.cancel != nil {
 		l.cancel()
@@ -54,14 +58,14 @@ func (a *Organizations) prove(l *key, noted link.Pair) {
 			case <-ctx.Done():
 			}
 		}()
-		a.proveUntilKnown(ctx, l, noted)
+		a.proveUntilKnown(ctx, l, proof, noted)
 	})
 }
 
 // proveUntilKnown reads with the key until that shows which organization it is of, or that it is refused.
-func (a *Organizations) proveUntilKnown(ctx context.Context, l *key, noted link.Pair) {
+func (a *Organizations) proveUntilKnown(ctx context.Context, l *key, proof int, noted link.Pair) {
 	for attempt := 0; ; attempt++ {
-		err := a.proveOnce(ctx, l, noted)
+		err := a.proveOnce(ctx, l, proof, noted)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -94,7 +98,7 @@ const provesAgain = 30 * time.Second
 const longWait = 6
 
 // proveOnce reads the organization whole, unless it is known which it is and it was read already: then one page is enough.
-func (a *Organizations) proveOnce(ctx context.Context, l *key, noted link.Pair) error {
+func (a *Organizations) proveOnce(ctx context.Context, l *key, proof int, noted link.Pair) error {
 	a.mu.Lock()
 	pair := link.Pair{Address: l.Credential().Address(), ID: noted.ID}
 	expected := a.byPair[pair]
@@ -105,7 +109,7 @@ func (a *Organizations) proveOnce(ctx context.Context, l *key, noted link.Pair) 
 			return err
 		}
 		if l.Client().OrganizationID() == noted.ID {
-			a.attach(l, noted, pair, nil, begun)
+			a.attach(l, proof, noted, pair, nil, begun)
 			return nil
 		}
 	}
@@ -116,16 +120,16 @@ func (a *Organizations) proveOnce(ctx context.Context, l *key, noted link.Pair) 
 	if pair.ID = l.Client().OrganizationID(); pair.ID == "" {
 		pair.ID = link.Unnamed(l.Object())
 	}
-	a.attach(l, noted, pair, users, begun)
+	a.attach(l, proof, noted, pair, users, begun)
 	return nil
 }
 
 // attach makes the object one of its organization's, whose key is proven.
-func (a *Organizations) attach(l *key, noted, pair link.Pair, users []openai.User, begun time.Time) {
+func (a *Organizations) attach(l *key, proof int, noted, pair link.Pair, users []openai.User, begun time.Time) {
 	a.mu.Lock()
-	if a.links[l.Object()] != l {
+	if a.links[l.Object()] != l || l.proofs != proof {
 		a.mu.Unlock()
-		return // another key came meanwhile
+		return // another key came meanwhile, or the object stands for something else
 	}
 	l.Found(pair)
 	if other := noted.ID != "" && (noted.ID != pair.ID || noted.Address != "" && noted.Address != pair.Address); other {
@@ -142,6 +146,7 @@ func (a *Organizations) attach(l *key, noted, pair link.Pair, users []openai.Use
 			l.SetClient(client)
 		}
 	}
+	a.leaveOthers(l.Object(), o)
 	a.noted[l.Object()] = pair
 	a.changes.Add(1)
 	l.Set(link.Proven, nil)
@@ -155,6 +160,17 @@ func (a *Organizations) attach(l *key, noted, pair link.Pair, users []openai.Use
 	o.Begin(l.Terms().Interval)
 	a.world.Edge.WakeOrganization(l.Object(), 0)
 	a.world.Edge.WakeObjects(l.Object())
+}
+
+// leaveOthers takes an object out of all organizations but one: before its key was proven it may have stood for another, as
+// an object of its name did that is gone. a.mu is held.
+func (a *Organizations) leaveOthers(object types.NamespacedName, stays *organization.Organization) {
+	for _, o := range a.byPair {
+		if o != stays && o.Links().Of(object) != nil {
+			o.Links().Leave(object)
+			o.Readings().Leave(object)
+		}
+	}
 }
 
 // begin has an organization act that was not known. a.mu is held.

@@ -220,3 +220,20 @@ func TestRemovalsOfSiblingsShareTheWindow(t *testing.T) {
 		s.Expect("removed in the next", []string{"user-001", "user-002"}, s.Edge.IDsOf(plan.Remove))
 	})
 }
+
+// An Organization is deleted and created again under its name, with the address of a server that sends the same ID: its
+// key reads nothing of the organization that the one before stood for.
+func TestAnObjectOfAnotherAddressLeavesTheOrganizationThatOneOfItsNameStoodFor(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		s.Host("before", "org-1", Persons(3)...)
+		s.Host("after", "org-1", Persons(1)...)
+		s.Organization("team")
+		s.Connect("team", "before", Hourly, link.Pair{})
+		o := s.All.Of(ObjectName("team"))
+		s.Connect("team", "after", Hourly, link.Pair{})
+		s.Settle(time.Minute)
+		s.Expect("another", true, s.All.Of(ObjectName("team")) != o)
+		s.Expect("a key of it", false, o.Links().AnyUsable())
+		s.Expect("stands for it", 0, len(o.Objects()))
+	})
+}
