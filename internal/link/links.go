@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
 // Edge is told of keys that cannot be used any more.
@@ -21,7 +22,7 @@ type Edge interface {
 // Links are all ways to one organization, good or not. They share its budget. It is safe for concurrent use.
 type Links struct {
 	pair    Pair
-	limiter *openai.Limiter
+	limiter *budget.Limiter
 	edge    Edge
 	now     func() time.Time
 
@@ -30,12 +31,12 @@ type Links struct {
 }
 
 // NewLinks returns no way yet to an organization that has a budget.
-func NewLinks(pair Pair, limiter *openai.Limiter, edge Edge, now func() time.Time) *Links {
+func NewLinks(pair Pair, limiter *budget.Limiter, edge Edge, now func() time.Time) *Links {
 	return &Links{pair: pair, limiter: limiter, edge: edge, now: now, byObject: map[types.NamespacedName]*Link{}}
 }
 
 // Limiter is the budget.
-func (s *Links) Limiter() *openai.Limiter { return s.limiter }
+func (s *Links) Limiter() *budget.Limiter { return s.limiter }
 
 // Join adds an Organization object.
 func (s *Links) Join(l *Link) {

@@ -12,7 +12,13 @@ import (
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
+
+// callPatience is the longest pause that a call waits out which is not part of a
+// list; a longer one gives its worker back at once.
+const callPatience = time.Second
 
 // Client reads one organization; a [Changer] of it changes it. It is safe for use by many
 // goroutines. It shows no key however it is formatted: the key is held by
@@ -22,7 +28,7 @@ type Client struct {
 	roles sdk.AdminOrganizationRoleService
 
 	http         *http.Client
-	limiter      *Limiter
+	limiter      *budget.Limiter
 	timeout      time.Duration
 	maxBody      int64
 	metrics      *Metrics
@@ -99,7 +105,7 @@ func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 type call struct {
 	// op is the call in words, for errors.
 	op       string
-	endpoint Endpoint
+	endpoint budget.Endpoint
 	// further is a page of a list after its first.
 	further bool
 	// patience is the longest pause that the call waits out. 0: callPatience.
@@ -131,19 +137,19 @@ func perform[T any](ctx context.Context, c *Client, call call, send func(context
 // turn is when the call may be sent, with the time it took.
 func (c *Client) turn(ctx context.Context, call call) (time.Duration, error) {
 	if !isPrepaid(ctx) {
-		return c.limiter.wait(ctx, classOf(ctx), Calls{call.endpoint: 1}, cmp.Or(call.patience, callPatience))
+		return c.limiter.Wait(ctx, classOf(ctx), budget.Calls{call.endpoint: 1}, cmp.Or(call.patience, callPatience))
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	return 0, c.limiter.prepaid(call.endpoint, !call.further)
+	return 0, c.limiter.Prepaid(call.endpoint, !call.further)
 }
 
 // notSent is the error of a call that did not get its turn.
 func notSent(call call, err error) error {
-	if paused, ok := errors.AsType[*pausedError](err); ok {
+	if paused, ok := errors.AsType[*budget.PausedError](err); ok {
 		return &Error{
-			Op: call.op, Status: http.StatusTooManyRequests, RetryAfter: paused.left,
+			Op: call.op, Status: http.StatusTooManyRequests, RetryAfter: paused.Left,
 			Message: "not sent: the organization is in a pause that the API asked for",
 		}
 	}
@@ -176,4 +182,4 @@ func notInID(r rune) bool {
 }
 
 // Limiter is the budget that the client's calls are made within.
-func (c *Client) Limiter() *Limiter { return c.limiter }
+func (c *Client) Limiter() *budget.Limiter { return c.limiter }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
 // DefaultBaseURL is where the API is when Config.BaseURL is "".
@@ -29,7 +31,7 @@ type Config struct {
 	AdminKey string
 	// Limiter is shared by all clients of one organization. nil: one of its
 	// own, at 300 requests a minute.
-	Limiter *Limiter
+	Limiter *budget.Limiter
 	// Timeout bounds one request with its answer, not counting the wait for
 	// its turn. 0: 30 s.
 	Timeout time.Duration
@@ -64,7 +66,7 @@ func (c Config) withDefaults() Config {
 		c.BaseURL = DefaultBaseURL
 	}
 	if c.Limiter == nil {
-		c.Limiter = NewLimiter(defaultRequestsPerMinute)
+		c.Limiter = budget.NewLimiter(defaultRequestsPerMinute)
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
@@ -22,7 +23,7 @@ func newOrganization(t *testing.T) (*openaitest.Server, *openai.Client) {
 	t.Cleanup(server.Close)
 	client, err := openai.NewClient(openai.Config{
 		BaseURL: server.URL(), AdminKey: openaitest.DefaultAdminKey + "\n",
-		Limiter: openai.NewLimiter(600_000), Timeout: 10 * time.Second,
+		Limiter: budget.NewLimiter(600_000), Timeout: 10 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

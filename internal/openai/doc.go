@@ -13,10 +13,10 @@
 //     minutes, and goes on at its page; everything else is tried once and left
 //     to the caller, which tells the cases apart with [IsNotFound], [IsRateLimited],
 //     [IsUnauthorized], [IsRejected] and [IsTransient].
-//   - All callers of one organization share one [Limiter]: one budget of
+//   - All callers of one organization share one [budget.Limiter]: one budget of
 //     requests, which finds by itself what each endpoint accepts, and one pause
 //     when the API asks for it. A call waits for its own turn, or whoever makes
-//     several together takes all their tokens first ([Limiter.Take], [Prepaid]).
+//     several together takes all their tokens first ([budget.Limiter.Take], [Prepaid]).
 //   - [Client] only reads. What changes an organization is in [Changer], and the
 //     linter says who may have one.
 //   - The admin key is in no error, log line, metric or formatted value.

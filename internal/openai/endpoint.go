@@ -1,32 +1,19 @@
 package openai
 
-// Endpoint is one of the ten calls as the reference names it: the method and
-// the template of the path. APIs limit each on its own.
-type Endpoint string
+import "github.com/rollcall-dev/rollcall/internal/openai/budget"
 
-// The ten calls.
+// The ten calls, as the reference names them. The API limits each on its own.
 const (
-	EndpointListUsers     Endpoint = "GET /organization/users"
-	EndpointGetUser       Endpoint = "GET /organization/users/{id}"
-	EndpointUpdateUser    Endpoint = "POST /organization/users/{id}"
-	EndpointDeleteUser    Endpoint = "DELETE /organization/users/{id}"
-	EndpointListUserRoles Endpoint = "GET /organization/users/{id}/roles"
-	EndpointAssignRole    Endpoint = "POST /organization/users/{id}/roles"
-	EndpointGetUserRole   Endpoint = "GET /organization/users/{id}/roles/{role_id}"
-	EndpointUnassignRole  Endpoint = "DELETE /organization/users/{id}/roles/{role_id}"
-	EndpointListRoles     Endpoint = "GET /organization/roles"
+	EndpointListUsers     budget.Endpoint = "GET /organization/users"
+	EndpointGetUser       budget.Endpoint = "GET /organization/users/{id}"
+	EndpointUpdateUser    budget.Endpoint = "POST /organization/users/{id}"
+	EndpointDeleteUser    budget.Endpoint = "DELETE /organization/users/{id}"
+	EndpointListUserRoles budget.Endpoint = "GET /organization/users/{id}/roles"
+	EndpointAssignRole    budget.Endpoint = "POST /organization/users/{id}/roles"
+	EndpointGetUserRole   budget.Endpoint = "GET /organization/users/{id}/roles/{role_id}"
+	EndpointUnassignRole  budget.Endpoint = "DELETE /organization/users/{id}/roles/{role_id}"
+	EndpointListRoles     budget.Endpoint = "GET /organization/roles"
 	// EndpointListUsersByEmail is the same endpoint as EndpointListUsers, and
 	// shares its limit.
 	EndpointListUsersByEmail = EndpointListUsers
 )
-
-// Calls says how many calls of which endpoint are meant.
-type Calls map[Endpoint]int
-
-func (c Calls) total() int {
-	total := 0
-	for _, n := range c {
-		total += max(0, n)
-	}
-	return total
-}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3/option"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
 // maxErrorBody bounds what is read of an answer that is an error anyway.
@@ -25,7 +27,7 @@ const maxErrorBody = 64 << 10
 type exchange struct {
 	client   *Client
 	op       string
-	endpoint Endpoint
+	endpoint budget.Endpoint
 	sentAt   time.Time
 	// status is 0 until an answer arrives.
 	status    int
@@ -44,7 +46,7 @@ func (x *exchange) do(request *http.Request, next option.MiddlewareNext) (*http.
 	x.requestID = x.client.redact(response.Header.Get("X-Request-Id"))
 	x.noteOrganization(response.Header)
 	if x.status < 500 && x.status != http.StatusTooManyRequests {
-		x.client.limiter.succeeded(x.endpoint, x.sentAt)
+		x.client.limiter.Succeeded(x.endpoint, x.sentAt)
 	}
 
 	switch {
@@ -92,7 +94,7 @@ func (x *exchange) refusal(response *http.Response) *Error {
 	case told == 0:
 	case x.status == http.StatusTooManyRequests:
 		// Noted before the body is read, which may take its time.
-		e.RetryAfter = x.client.limiter.throttled(x.endpoint, x.sentAt, told)
+		e.RetryAfter = x.client.limiter.Throttled(x.endpoint, x.sentAt, told)
 	default:
 		// A 503 may ask everybody to wait as well.
 		e.RetryAfter = told
@@ -100,7 +102,7 @@ func (x *exchange) refusal(response *http.Response) *Error {
 	}
 	x.envelope(response, e)
 	if x.status == http.StatusTooManyRequests && told == 0 {
-		e.RetryAfter = x.client.limiter.throttled(x.endpoint, x.sentAt, retryInWords(e.Message))
+		e.RetryAfter = x.client.limiter.Throttled(x.endpoint, x.sentAt, retryInWords(e.Message))
 	}
 	return e
 }

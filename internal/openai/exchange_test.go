@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
 const testKey = "sk-admin-THEKEYTHATNOBODYMAYSEE"
@@ -80,7 +82,7 @@ func answers(all ...answer) func(int, *http.Request) answer {
 // newMemoryClient is a client of an API in memory, without a limit to speak of.
 func newMemoryClient(t testing.TB, say func(n int, r *http.Request) answer, change ...func(*Config)) (*Client, *memoryAPI) {
 	t.Helper()
-	config := Config{BaseURL: "https://api.example/v1", AdminKey: testKey, Limiter: NewLimiter(6_000_000)}
+	config := Config{BaseURL: "https://api.example/v1", AdminKey: testKey, Limiter: budget.NewLimiter(6_000_000)}
 	for _, c := range change {
 		c(&config)
 	}
@@ -184,7 +186,7 @@ func newNetworkClient(t *testing.T, handler http.HandlerFunc, change ...func(*Co
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	config := Config{BaseURL: server.URL + "/v1", AdminKey: testKey, Limiter: NewLimiter(6_000_000)}
+	config := Config{BaseURL: server.URL + "/v1", AdminKey: testKey, Limiter: budget.NewLimiter(6_000_000)}
 	for _, c := range change {
 		c(&config)
 	}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/openai/openai-go/v3/option"
 )
 
 const (
+	// listPatience is the longest pause that a page of a list waits out, since
+	// the pages read so far would be lost. No longer, since a worker of somebody
+	// else's organization may be waiting behind.
+	listPatience = 2 * time.Minute
 	// maxReadings is how often a list is begun that changes while it is read.
 	maxReadings = 3
 	// maxThrottles is how many 429s in a row one page waits out.

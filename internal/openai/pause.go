@@ -7,15 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
-const (
-	// maxPause caps what a server may ask for: a date in the wrong year must
-	// not stop an organization for good.
-	maxPause = time.Hour
-	// minPause keeps a wait of microseconds from becoming a busy loop.
-	minPause = 100 * time.Millisecond
-)
+// minPause keeps a wait of microseconds from becoming a busy loop.
+const minPause = 100 * time.Millisecond
 
 // retryAfter reads how long the server asks to wait: retry-after-ms in
 // milliseconds, else Retry-After in seconds or as an HTTP date. 0 when the
@@ -54,8 +51,8 @@ func parseNumber(value string, unit time.Duration) time.Duration {
 	if err != nil && !math.IsInf(n, 1) || math.IsNaN(n) || n <= 0 {
 		return 0
 	}
-	if n > float64(maxPause)/float64(unit) {
-		return maxPause
+	if n > float64(budget.MaxPause)/float64(unit) {
+		return budget.MaxPause
 	}
 	return clampPause(time.Duration(n * float64(unit)))
 }
@@ -65,5 +62,5 @@ func clampPause(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	return min(max(d, minPause), maxPause)
+	return min(max(d, minPause), budget.MaxPause)
 }

@@ -1,15 +1,21 @@
 package openai
 
 import (
+	"context"
 	"net/http"
+	"path"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 )
 
 func TestA429OutsideAListFailsFastAndPausesEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiter := NewLimiter(6000)
+		limiter := budget.NewLimiter(6000)
 		shared := func(c *Config) { c.Limiter = limiter }
 		one, oneAPI := newMemoryClient(t, answers(throttle("Retry-After", "30"), ok(userJSON)), shared)
 		other, otherAPI := newMemoryClient(t, answers(ok(userJSON)), shared)
@@ -33,6 +39,46 @@ func TestA429OutsideAListFailsFastAndPausesEverybody(t *testing.T) {
 			if _, err := client.GetUser(t.Context(), "user-1"); err != nil {
 				t.Errorf("after the pause: %v", err)
 			}
+		}
+	})
+}
+
+func TestAPauseOfASecondIsWaitedOutByAnyCall(t *testing.T) {
+	for pause, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Second + time.Millisecond: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			client, api := newMemoryClient(t, answers(ok(userJSON)))
+			client.limiter.Pause(pause)
+			began := time.Now()
+			_, err := client.GetUser(t.Context(), "user-1")
+			if took := time.Since(began); took != want || (err == nil) != (want > 0) || (len(api.requests()) > 0) != (want > 0) {
+				t.Errorf("in a pause of %s it took %s, %v", pause, took, err)
+			}
+		})
+	}
+}
+
+func TestCallsInTheBackgroundWaitBehindTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, api := newMemoryClient(t, answers(ok(userJSON)), func(c *Config) { c.Limiter = budget.NewLimiter(60) })
+		if !client.limiter.TryTake(budget.Calls{EndpointGetUser: 2}) { // the burst
+			t.Fatal("the burst was not there")
+		}
+		for _, call := range []struct {
+			user string
+			ctx  context.Context
+		}{{"b1", InBackground(t.Context())}, {"b2", InBackground(t.Context())}, {"f1", t.Context()}, {"f2", t.Context()}} {
+			// The answer is another user: only the order of the requests matters.
+			go func() { _, _ = client.GetUser(call.ctx, call.user) }()
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		var order []string
+		for _, request := range api.requests() {
+			order = append(order, path.Base(request.path))
+		}
+		if diff := cmp.Diff([]string{"f1", "f2", "b1", "b2"}, order); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
@@ -112,9 +158,9 @@ func TestAHintThatIsNoneIsNotObeyed(t *testing.T) {
 		answer answer
 		want   time.Duration
 	}{
-		"zero":                   {throttle("Retry-After", "0"), firstPause},
-		"zero in milliseconds":   {throttle("Retry-After-Ms", "0"), firstPause},
-		"the past":               {throttle("Retry-After", "Thu, 21 Oct 1999 07:28:00 GMT"), firstPause},
+		"zero":                   {throttle("Retry-After", "0"), time.Second},
+		"zero in milliseconds":   {throttle("Retry-After-Ms", "0"), time.Second},
+		"the past":               {throttle("Retry-After", "Thu, 21 Oct 1999 07:28:00 GMT"), time.Second},
 		"the text":               {answer{status: 429, body: text}, 6500 * time.Millisecond},
 		"zero, but for the text": {answer{status: 429, header: map[string]string{"Retry-After": "0"}, body: text}, 6500 * time.Millisecond},
 		"the header wins":        {answer{status: 429, header: map[string]string{"Retry-After": "9"}, body: text}, 9 * time.Second},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/tries"
@@ -28,7 +29,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 		defer close(listed)
 		emails := t.emails()
 		if len(emails) == 0 {
-			t.unpay(openai.Calls{openai.EndpointListUsers: 1})
+			t.unpay(budget.Calls{openai.EndpointListUsers: 1})
 			return
 		}
 		l := t.links.Reader(t.asker)

@@ -19,7 +19,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/known"
 	"github.com/rollcall-dev/rollcall/internal/link"
-	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/reading"
@@ -32,7 +32,7 @@ type Organization struct {
 	world   World
 	log     logr.Logger
 	links   *link.Links
-	limiter *openai.Limiter
+	limiter *budget.Limiter
 	roster  *roster.Roster
 	tries   *tries.Memory
 	pending *pending.People
@@ -49,7 +49,7 @@ type Organization struct {
 }
 
 // New returns an organization that has a budget, for which the objects stand.
-func New(w World, pair link.Pair, limiter *openai.Limiter, objects func() []types.NamespacedName) *Organization {
+func New(w World, pair link.Pair, limiter *budget.Limiter, objects func() []types.NamespacedName) *Organization {
 	o := &Organization{
 		world: w, log: w.Log.WithValues("organizationID", pair.ID),
 		links: link.NewLinks(pair, limiter, w.Edge, w.Now), limiter: limiter,

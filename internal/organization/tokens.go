@@ -4,22 +4,23 @@ import (
 	"maps"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 )
 
 // wanted are the tokens of a turn for those who wait now: of as many people as go at once within the budget.
-func (o *Organization) wanted(l pending.Lane) openai.Calls {
+func (o *Organization) wanted(l pending.Lane) budget.Calls {
 	waiting := o.pending.Waiting(l, pending.PeopleATurn)
 	if len(waiting) == 0 {
 		return nil
 	}
-	calls := openai.Calls{openai.EndpointListUsers: 1}
+	calls := budget.Calls{openai.EndpointListUsers: 1}
 	// Half a burst of debt: with less, the looks of a mass change at 150 a minute cost a quarter of what it changes.
 	most := o.limiter.Burst() * 3 / 2
 	learnt := o.limiter.Learnt()
 	for i, c := range waiting {
 		costs := c.Costs()
-		if i > 0 && (i >= callersATurn || sum(calls)+sum(costs) > most || anyIn(costs, learnt)) {
+		if i > 0 && (i >= callersATurn || calls.Total()+costs.Total() > most || anyIn(costs, learnt)) {
 			break
 		}
 		add(calls, costs)
@@ -27,20 +28,13 @@ func (o *Organization) wanted(l pending.Lane) openai.Calls {
 	return calls
 }
 
-func sum(calls openai.Calls) (n int) {
-	for _, count := range calls {
-		n += count
-	}
-	return n
-}
-
-func add(calls, more openai.Calls) {
+func add(calls, more budget.Calls) {
 	for endpoint, count := range more {
 		calls[endpoint] += count
 	}
 }
 
-func anyIn(calls openai.Calls, learnt map[openai.Endpoint]float64) bool {
+func anyIn(calls budget.Calls, learnt map[budget.Endpoint]float64) bool {
 	for endpoint := range calls {
 		if _, ok := learnt[endpoint]; ok {
 			return true
@@ -50,10 +44,10 @@ func anyIn(calls openai.Calls, learnt map[openai.Endpoint]float64) bool {
 }
 
 // pay takes the tokens of calls from those of the turn, and what is missing from the budget, if it is there.
-func (t *turn) pay(calls openai.Calls) bool {
+func (t *turn) pay(calls budget.Calls) bool {
 	t.paying.Lock()
 	defer t.paying.Unlock()
-	missing := openai.Calls{}
+	missing := budget.Calls{}
 	for endpoint, count := range calls {
 		if short := count - t.tokens[endpoint]; short > 0 {
 			missing[endpoint] = short
@@ -69,7 +63,7 @@ func (t *turn) pay(calls openai.Calls) bool {
 }
 
 // spend uses up the token of one call: of those that were taken for the person, else one more of the budget, if it is there.
-func (t *turn) spend(p *passenger, endpoint openai.Endpoint) bool {
+func (t *turn) spend(p *passenger, endpoint budget.Endpoint) bool {
 	t.paying.Lock()
 	if p.paid[endpoint] > 0 {
 		p.paid[endpoint]--
@@ -77,7 +71,7 @@ func (t *turn) spend(p *passenger, endpoint openai.Endpoint) bool {
 		return true
 	}
 	t.paying.Unlock()
-	return t.pay(openai.Calls{endpoint: 1})
+	return t.pay(budget.Calls{endpoint: 1})
 }
 
 // giveBack gives back what was not used.
@@ -85,14 +79,14 @@ func (t *turn) giveBack() {
 	for _, p := range t.people {
 		add(t.tokens, p.paid)
 	}
-	maps.DeleteFunc(t.tokens, func(_ openai.Endpoint, count int) bool { return count == 0 })
+	maps.DeleteFunc(t.tokens, func(_ budget.Endpoint, count int) bool { return count == 0 })
 	if len(t.tokens) > 0 {
 		t.limiter.Return(t.tokens)
 	}
 }
 
 // unpay gives tokens back to the turn.
-func (t *turn) unpay(calls openai.Calls) {
+func (t *turn) unpay(calls budget.Calls) {
 	t.paying.Lock()
 	defer t.paying.Unlock()
 	add(t.tokens, calls)

@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/tries"
@@ -71,9 +72,9 @@ func (o *Organization) endTurn(l pending.Lane) {
 func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 	chosen := sync.OnceFunc(func() { o.chosen(l) })
 	defer chosen()
-	class := openai.Foreground
+	class := budget.Foreground
 	if l == pending.Looking {
-		class = openai.Background
+		class = budget.Background
 	}
 	wanted := o.wanted(l)
 	if len(wanted) == 0 {
@@ -96,7 +97,7 @@ func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 type turn struct {
 	*Organization
 	lane   pending.Lane
-	tokens openai.Calls // that are left
+	tokens budget.Calls // that are left
 	look   *declared.Look
 	people []*passenger
 	// asker is the object whose key looks where it can.
@@ -116,7 +117,7 @@ type passenger struct {
 	*pending.Candidate
 	keys []plan.Key
 	// paid are the calls of theirs that tokens were taken for.
-	paid openai.Calls
+	paid budget.Calls
 	// seenAt is when the answer came on which their change rests, the earliest of all; failed is why there is none.
 	seenAt time.Time
 	failed error
@@ -135,7 +136,7 @@ type passenger struct {
 
 // choose holds people for the turn: those who are the most urgent now, as far as the tokens go.
 func (t *turn) choose(ctx context.Context) bool {
-	if !t.pay(openai.Calls{openai.EndpointListUsers: 1}) {
+	if !t.pay(budget.Calls{openai.EndpointListUsers: 1}) {
 		return false
 	}
 	callers := 0

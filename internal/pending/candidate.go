@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
@@ -63,8 +64,8 @@ func (c *Candidate) Keys() []plan.Key {
 }
 
 // Costs are the calls that the candidate needs besides the look at the addresses of a turn.
-func (c *Candidate) Costs() openai.Calls {
-	calls := openai.Calls{}
+func (c *Candidate) Costs() budget.Calls {
+	calls := budget.Calls{}
 	if c.Key.ID != "" && c.User.Email == "" && (c.Lane != Looking || c.Look.User) {
 		calls[openai.EndpointGetUser]++
 	}
@@ -81,7 +82,7 @@ func (c *Candidate) Costs() openai.Calls {
 }
 
 // EndpointOf is the endpoint of the call that makes a step.
-func EndpointOf(step plan.Step) openai.Endpoint {
+func EndpointOf(step plan.Step) budget.Endpoint {
 	switch step.Verb {
 	case plan.Update:
 		return openai.EndpointUpdateUser

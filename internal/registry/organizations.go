@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 )
 
@@ -144,7 +145,7 @@ func (a *Organizations) Connect(object types.NamespacedName, credential link.Cre
 		return nil
 	}
 	// A budget of its own until it is proven: the status may speak of another address, or of a key that is no more.
-	client, err := a.client(object, credential, openai.NewLimiter(terms.RequestsPerMinute))
+	client, err := a.client(object, credential, budget.NewLimiter(terms.RequestsPerMinute))
 	a.disconnect(object)
 	if err != nil {
 		return err
@@ -160,9 +161,9 @@ func (a *Organizations) Connect(object types.NamespacedName, credential link.Cre
 }
 
 // client returns a client for an object, which shares a budget.
-func (a *Organizations) client(object types.NamespacedName, credential link.Credential, budget *openai.Limiter) (*openai.Client, error) {
+func (a *Organizations) client(object types.NamespacedName, credential link.Credential, limiter *budget.Limiter) (*openai.Client, error) {
 	return credential.Client(openai.Config{
-		Limiter: budget, Timeout: a.world.Timeout, Metrics: a.api, MetricsLabel: object.String(), Transport: a.transport,
+		Limiter: limiter, Timeout: a.world.Timeout, Metrics: a.api, MetricsLabel: object.String(), Transport: a.transport,
 	})
 }
 

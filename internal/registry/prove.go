@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/organization"
 	"github.com/rollcall-dev/rollcall/internal/tries"
 )
@@ -174,9 +175,9 @@ func (a *Organizations) leaveOthers(object types.NamespacedName, stays *organiza
 }
 
 // begin has an organization act that was not known. a.mu is held.
-func (a *Organizations) begin(pair link.Pair, budget *openai.Limiter) *organization.Organization {
+func (a *Organizations) begin(pair link.Pair, limiter *budget.Limiter) *organization.Organization {
 	var o *organization.Organization
-	o = organization.New(a.world, pair, budget, func() []types.NamespacedName { return a.objectsOf(o) })
+	o = organization.New(a.world, pair, limiter, func() []types.NamespacedName { return a.objectsOf(o) })
 	a.byPair[pair] = o
 	alive, stop := context.WithCancel(context.Background())
 	a.stop[o] = stop

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/internal/link"
-	"github.com/rollcall-dev/rollcall/internal/openai"
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/plan"
 	"github.com/rollcall-dev/rollcall/internal/roster"
 )
@@ -22,7 +22,7 @@ type View struct {
 	Made    map[plan.Verb]int
 	// Learnt are the requests a minute that the organization was found to take, by call, where they are fewer than asked
 	// for; Paused is how long it asked not to be called.
-	Learnt map[openai.Endpoint]float64
+	Learnt map[budget.Endpoint]float64
 	Paused time.Duration
 	// Slow: somebody has waited long for a turn.
 	Slow bool

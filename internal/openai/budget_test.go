@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
@@ -31,7 +32,7 @@ const simulatedLatency = 50 * time.Millisecond
 func newSimulated(t *testing.T, requestsPerMinute int) (*simulated, *Client) {
 	t.Helper()
 	sim := &simulated{Organization: openaitest.New("org-acme", testKey), begun: time.Now(), answers: map[string][]minute{}}
-	client, _ := newMemoryClient(t, nil, func(c *Config) { c.Limiter = NewLimiter(requestsPerMinute) })
+	client, _ := newMemoryClient(t, nil, func(c *Config) { c.Limiter = budget.NewLimiter(requestsPerMinute) })
 	client.http.Transport = sim
 	return sim, client
 }
@@ -92,12 +93,12 @@ func ask(ctx context.Context, workers int, call func(context.Context) error) *sy
 }
 
 // takeTurns is the other way to ask: turns that take their tokens first.
-func takeTurns(ctx context.Context, l *Limiter, calls Calls, call func(context.Context) error) *sync.WaitGroup {
+func takeTurns(ctx context.Context, l *budget.Limiter, calls budget.Calls, call func(context.Context) error) *sync.WaitGroup {
 	var all sync.WaitGroup
 	all.Go(func() {
-		for l.Take(ctx, Foreground, calls) == nil {
+		for l.Take(ctx, budget.Foreground, calls) == nil {
 			var turn sync.WaitGroup
-			for range calls.total() {
+			for range calls.Total() {
 				turn.Go(func() { _ = call(Prepaid(ctx)) })
 			}
 			turn.Wait()
@@ -123,7 +124,7 @@ func TestTheRateOfAnEndpointFindsItself(t *testing.T) {
 				for way, asked := range map[string]func(context.Context, *Client) *sync.WaitGroup{
 					"8 workers": func(ctx context.Context, c *Client) *sync.WaitGroup { return ask(ctx, 8, getUser(c)) },
 					"turns": func(ctx context.Context, c *Client) *sync.WaitGroup {
-						return takeTurns(ctx, c.limiter, Calls{EndpointGetUser: 1}, getUser(c))
+						return takeTurns(ctx, c.limiter, budget.Calls{EndpointGetUser: 1}, getUser(c))
 					},
 				} {
 					t.Run(fmt.Sprintf("%d a minute, %s, hint %s, %s", perMinute, kind, hint, way), func(t *testing.T) {
@@ -240,6 +241,58 @@ func TestALimitOfAllEndpointsTogetherIsFoundToo(t *testing.T) {
 		}
 		if accepted := get.accepted + post.accepted; accepted < 48*28 {
 			t.Errorf("%d accepted", accepted)
+		}
+	})
+}
+
+func TestALimitThatIsHitByATurnOfManyIsStillFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, client := newSimulated(t, 300)
+		sim.LimitEndpoint("GET", "/organization/users/{id}", 30, openaitest.HintRetryAfter)
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
+		defer stop()
+		takeTurns(ctx, client.limiter, budget.Calls{EndpointGetUser: 5}, getUser(client)).Wait()
+		got := sim.between("GET", 1, 30)
+		t.Logf("%+v, learnt %v", got, client.limiter.Learnt())
+		if got.accepted < 30*29*8/10 || float64(got.refused) > 0.1*float64(got.accepted) {
+			t.Errorf("%+v of %+v", got, sim.answers["GET"])
+		}
+	})
+}
+
+func TestPrepaidCallsDoNotWaitButForAPauseTheyAreNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := `{"object":"list","data":[` + userJSON + `],"has_more":true,"last_id":"user-1"}`
+		last := `{"object":"list","data":[],"has_more":false}`
+		client, api := newMemoryClient(t, answers(ok(userJSON), ok(page), ok(last), throttle("Retry-After", "30")),
+			func(c *Config) { c.Limiter = budget.NewLimiter(1) })
+		if err := client.limiter.Take(t.Context(), budget.Foreground, budget.Calls{EndpointGetUser: 1, EndpointListUsers: 1}); err != nil {
+			t.Error(err)
+		}
+		ctx := Prepaid(t.Context())
+		if _, err := client.GetUser(ctx, "user-1"); err != nil {
+			t.Error(err)
+		}
+		if _, err := client.ListUsersByEmail(ctx, []string{"ada@example.com"}); err != nil {
+			t.Error(err)
+		}
+		// The list's second page had no token: it is owed, with one of the two that were taken.
+		began := time.Now()
+		if err := client.limiter.Take(t.Context(), budget.Foreground, budget.Calls{EndpointGetUser: 1}); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); waited < 3*time.Minute || waited > 3*time.Minute+5*time.Millisecond {
+			t.Errorf("after them one waited for %s", waited)
+		}
+		began = time.Now()
+		for range 2 {
+			_, err := client.ListUsers(ctx)
+			if e, _ := AsError(err); !IsRateLimited(err) || e.RetryAfter != 30*time.Second {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := len(api.requests()); time.Since(began) != 0 || n != 4 {
+			t.Errorf("%d requests in %s", n, time.Since(began))
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package openai
+package budget
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
 func taken(t *testing.T, l *Limiter, class Class, calls Calls) time.Duration {
@@ -26,11 +24,11 @@ func about(got, want time.Duration) bool { return got >= want && got <= want+5*t
 func TestATurnTakesAllItsTokensAtOnceAndMoreThanABucketHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(60) // a burst of two
-		if waited := taken(t, l, Foreground, Calls{EndpointListUsers: 1, EndpointUpdateUser: 40}); waited != 0 {
+		if waited := taken(t, l, Foreground, Calls{listUsers: 1, updateUser: 40}); waited != 0 {
 			t.Errorf("a full bucket let it wait for %s", waited)
 		}
 		// 39 are owed, and the next needs two.
-		if waited := taken(t, l, Foreground, Calls{EndpointUpdateUser: 2}); !about(waited, 41*time.Second) {
+		if waited := taken(t, l, Foreground, Calls{updateUser: 2}); !about(waited, 41*time.Second) {
 			t.Errorf("the next waited for %s", waited)
 		}
 		if waited := taken(t, l, Foreground, nil); waited != 0 {
@@ -42,20 +40,20 @@ func TestATurnTakesAllItsTokensAtOnceAndMoreThanABucketHolds(t *testing.T) {
 func TestWhatIsReturnedCanBeTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(60)
-		taken(t, l, Foreground, Calls{EndpointUpdateUser: 10})
+		taken(t, l, Foreground, Calls{updateUser: 10})
 		done := make(chan time.Duration)
-		go func() { done <- taken(t, l, Foreground, Calls{EndpointUpdateUser: 1}) }()
+		go func() { done <- taken(t, l, Foreground, Calls{updateUser: 1}) }()
 		synctest.Wait()
-		l.Return(Calls{EndpointUpdateUser: 9})
+		l.Return(Calls{updateUser: 9})
 		if waited := <-done; waited != 0 {
 			t.Errorf("waited for %s", waited)
 		}
-		l.Return(Calls{EndpointUpdateUser: 1000})
+		l.Return(Calls{updateUser: 1000})
 		time.Sleep(time.Hour)
 		for range 2 {
-			taken(t, l, Foreground, Calls{EndpointUpdateUser: 1})
+			taken(t, l, Foreground, Calls{updateUser: 1})
 		}
-		if l.TryTake(Calls{EndpointUpdateUser: 1}) {
+		if l.TryTake(Calls{updateUser: 1}) {
 			t.Error("more was returned than the bucket holds, and it kept it")
 		}
 	})
@@ -64,7 +62,7 @@ func TestWhatIsReturnedCanBeTaken(t *testing.T) {
 func TestMoreIsTakenOnlyIfItIsThereAndNobodyWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(300) // a burst of ten
-		one := Calls{EndpointUpdateUser: 1}
+		one := Calls{updateUser: 1}
 		for i := range 10 {
 			if !l.TryTake(one) {
 				t.Errorf("the one at %d of the burst was not there", i)
@@ -73,7 +71,7 @@ func TestMoreIsTakenOnlyIfItIsThereAndNobodyWaitsForIt(t *testing.T) {
 		if l.TryTake(one) {
 			t.Error("there was one more")
 		}
-		go func() { _ = l.Take(t.Context(), Foreground, Calls{EndpointListUserRoles: 8}) }()
+		go func() { _ = l.Take(t.Context(), Foreground, Calls{listRoles: 8}) }()
 		time.Sleep(time.Second) // five are there, and somebody waits for eight
 		if l.TryTake(one) {
 			t.Error("it was taken from who waits")
@@ -102,10 +100,10 @@ func TestATurnWaitsOutAnyPause(t *testing.T) {
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
-		if err := l.Take(ctx, Foreground, Calls{EndpointGetUser: 1}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := l.Take(ctx, Foreground, Calls{getUser: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if waited := taken(t, l, Foreground, Calls{EndpointGetUser: 1}); waited != 29*time.Minute {
+		if waited := taken(t, l, Foreground, Calls{getUser: 1}); waited != 29*time.Minute {
 			t.Errorf("waited for %s", waited)
 		}
 		if left := l.Paused(); left != 0 {
@@ -114,33 +112,26 @@ func TestATurnWaitsOutAnyPause(t *testing.T) {
 	})
 }
 
-func TestPrepaidCallsDoNotWaitButForAPauseTheyAreNotSent(t *testing.T) {
+func TestWhoHasPaidIsHeldByAPauseOnlyAndWhoHasNotOwesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		page := `{"object":"list","data":[` + userJSON + `],"has_more":true,"last_id":"user-1"}`
-		last := `{"object":"list","data":[],"has_more":false}`
-		client, api := newMemoryClient(t, answers(ok(userJSON), ok(page), ok(last), throttle("Retry-After", "30")),
-			func(c *Config) { c.Limiter = NewLimiter(1) })
-		taken(t, client.limiter, Foreground, Calls{EndpointGetUser: 1, EndpointListUsers: 1})
-		ctx := Prepaid(t.Context())
-		if _, err := client.GetUser(ctx, "user-1"); err != nil {
-			t.Error(err)
-		}
-		if _, err := client.ListUsersByEmail(ctx, []string{"ada@example.com"}); err != nil {
-			t.Error(err)
-		}
-		// The list's second page had no token: it is owed, with one of the two that were taken.
-		if waited := taken(t, client.limiter, Foreground, Calls{EndpointGetUser: 1}); !about(waited, 3*time.Minute) {
-			t.Errorf("after them one waited for %s", waited)
-		}
-		began := time.Now()
-		for range 2 {
-			_, err := client.ListUsers(ctx)
-			if e, _ := AsError(err); !IsRateLimited(err) || e.RetryAfter != 30*time.Second {
-				t.Errorf("got %v", err)
+		l := NewLimiter(60) // a burst of two
+		taken(t, l, Foreground, Calls{getUser: 2})
+		for _, hasToken := range []bool{true, false} {
+			if err := l.Prepaid(getUser, hasToken); err != nil {
+				t.Errorf("has its token %t: %v", hasToken, err)
 			}
 		}
-		if n := len(api.requests()); time.Since(began) != 0 || n != 4 {
-			t.Errorf("%d requests in %s", n, time.Since(began))
+		if waited := taken(t, l, Foreground, Calls{getUser: 1}); !about(waited, 2*time.Second) {
+			t.Errorf("the next waited for %s", waited)
+		}
+		l.Pause(time.Minute)
+		var paused *PausedError
+		if err := l.Prepaid(getUser, true); !errors.As(err, &paused) || paused.Left != time.Minute {
+			t.Errorf("in a pause: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if err := l.Prepaid(getUser, true); err != nil {
+			t.Errorf("after the pause: %v", err)
 		}
 	})
 }
@@ -158,12 +149,12 @@ func slowed(t *testing.T, endpoint Endpoint, perMinute float64) *Limiter {
 
 func TestWhoWaitsForASlowEndpointHoldsUpNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := slowed(t, EndpointDeleteUser, 10)
+		l := slowed(t, deleteUser, 10)
 		done := make(chan time.Duration)
-		go func() { done <- taken(t, l, Foreground, Calls{EndpointListUsers: 1, EndpointDeleteUser: 2}) }()
+		go func() { done <- taken(t, l, Foreground, Calls{listUsers: 1, deleteUser: 2}) }()
 		synctest.Wait()
 		for range 10 {
-			if waited := taken(t, l, Foreground, Calls{EndpointUpdateUser: 1}); waited != 0 {
+			if waited := taken(t, l, Foreground, Calls{updateUser: 1}); waited != 0 {
 				t.Errorf("another endpoint waited for %s", waited)
 			}
 		}
@@ -175,16 +166,16 @@ func TestWhoWaitsForASlowEndpointHoldsUpNobodyElse(t *testing.T) {
 
 func TestWhoWaitsForManyIsNotOvertakenByOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := slowed(t, EndpointDeleteUser, 130) // a burst of four
+		l := slowed(t, deleteUser, 130) // a burst of four
 		done := make(chan time.Duration)
-		go func() { done <- taken(t, l, Foreground, Calls{EndpointDeleteUser: 4}) }()
+		go func() { done <- taken(t, l, Foreground, Calls{deleteUser: 4}) }()
 		synctest.Wait()
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		var others sync.WaitGroup
 		for range 3 {
 			others.Go(func() {
-				for l.Take(ctx, Foreground, Calls{EndpointDeleteUser: 1}) == nil {
+				for l.Take(ctx, Foreground, Calls{deleteUser: 1}) == nil {
 					continue
 				}
 			})
@@ -213,9 +204,9 @@ func contend(t *testing.T, l *Limiter, minutes int, fore, back func(n int) Calls
 					}
 					mu.Lock()
 					if class == Foreground {
-						foreground += calls.total()
+						foreground += calls.Total()
 					} else {
-						background += calls.total()
+						background += calls.Total()
 					}
 					mu.Unlock()
 				}
@@ -233,10 +224,10 @@ func TestTheBackgroundHasAQuarterWhileBothWait(t *testing.T) {
 		fore, back func(int) Calls
 		total      int
 	}{
-		"one by one":           {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{EndpointGetUser: 1}), only(Calls{EndpointListUserRoles: 1}), 600},
-		"turns in front":       {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{EndpointUpdateUser: 30}), only(Calls{EndpointListUserRoles: 1}), 600},
-		"turns behind":         {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{EndpointUpdateUser: 1}), only(Calls{EndpointListUserRoles: 7}), 600},
-		"at one slow endpoint": {func(t *testing.T) *Limiter { return slowed(t, EndpointGetUser, 10) }, only(Calls{EndpointGetUser: 1}), only(Calls{EndpointGetUser: 1}), 95},
+		"one by one":           {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{getUser: 1}), only(Calls{listRoles: 1}), 600},
+		"turns in front":       {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{updateUser: 30}), only(Calls{listRoles: 1}), 600},
+		"turns behind":         {func(*testing.T) *Limiter { return NewLimiter(60) }, only(Calls{updateUser: 1}), only(Calls{listRoles: 7}), 600},
+		"at one slow endpoint": {func(t *testing.T) *Limiter { return slowed(t, getUser, 10) }, only(Calls{getUser: 1}), only(Calls{getUser: 1}), 95},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -252,9 +243,9 @@ func TestTheBackgroundHasAQuarterWhileBothWait(t *testing.T) {
 
 func TestTheBackgroundHasAllThatNobodyElseWants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := slowed(t, EndpointUpdateUser, 10)
+		l := slowed(t, updateUser, 10)
 		fore, back := contend(t, l, 10,
-			func(int) Calls { return Calls{EndpointUpdateUser: 1} }, func(int) Calls { return Calls{EndpointListUserRoles: 1} })
+			func(int) Calls { return Calls{updateUser: 1} }, func(int) Calls { return Calls{listRoles: 1} })
 		if fore < 90 || back < 2800 {
 			t.Errorf("%d in front, %d behind", fore, back)
 		}
@@ -262,7 +253,7 @@ func TestTheBackgroundHasAllThatNobodyElseWants(t *testing.T) {
 }
 
 func TestNobodyWaitsForEver(t *testing.T) {
-	all := []Endpoint{EndpointListUsers, EndpointGetUser, EndpointUpdateUser, EndpointDeleteUser, EndpointListUserRoles}
+	all := []Endpoint{listUsers, getUser, updateUser, deleteUser, listRoles}
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -293,19 +284,4 @@ func TestNobodyWaitsForEver(t *testing.T) {
 			waiting.Wait()
 		})
 	}
-}
-
-func TestALimitThatIsHitByATurnOfManyIsStillFound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sim, client := newSimulated(t, 300)
-		sim.LimitEndpoint("GET", "/organization/users/{id}", 30, openaitest.HintRetryAfter)
-		ctx, stop := context.WithTimeout(t.Context(), 30*time.Minute)
-		defer stop()
-		takeTurns(ctx, client.limiter, Calls{EndpointGetUser: 5}, getUser(client)).Wait()
-		got := sim.between("GET", 1, 30)
-		t.Logf("%+v, learnt %v", got, client.limiter.Learnt())
-		if got.accepted < 30*29*8/10 || float64(got.refused) > 0.1*float64(got.accepted) {
-			t.Errorf("%+v of %+v", got, sim.answers["GET"])
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package openai
+package budget
 
 import (
 	"context"
@@ -13,7 +13,7 @@ type waiter struct {
 	total int
 	// patience is the longest pause that is waited out.
 	patience time.Duration
-	// done receives once: nil for a turn, or *pausedError.
+	// done receives once: nil for a turn, or *PausedError.
 	done chan error
 }
 
@@ -21,7 +21,7 @@ func newWaiter(class Class, calls Calls, patience time.Duration) *waiter {
 	if class != Background {
 		class = Foreground
 	}
-	return &waiter{class: class, calls: calls, total: calls.total(), patience: patience, done: make(chan error, 1)}
+	return &waiter{class: class, calls: calls, total: calls.Total(), patience: patience, done: make(chan error, 1)}
 }
 
 // backgroundShare is what the background gets for each request of the
@@ -50,10 +50,10 @@ func (s *share) took(class Class, n int) {
 	s.owed = min(s.owed+more, max(1, more))
 }
 
-// wait returns when it is the caller's turn, with the time it took. A pause
-// longer than patience is not waited out: the error is *pausedError then, or
-// that of ctx.
-func (l *Limiter) wait(ctx context.Context, class Class, calls Calls, patience time.Duration) (time.Duration, error) {
+// Wait returns when it is the caller's turn, with the time it took; the tokens
+// of the calls are taken then. A pause that has longer to go than patience is
+// not waited out: the error is *[PausedError] then, or that of ctx.
+func (l *Limiter) Wait(ctx context.Context, class Class, calls Calls, patience time.Duration) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -238,7 +238,7 @@ func (l *Limiter) sendAway(left time.Duration) {
 			if left <= w.patience {
 				return false
 			}
-			w.done <- &pausedError{left: left}
+			w.done <- &PausedError{Left: left}
 			return true
 		})
 	}

@@ -1,4 +1,4 @@
-package openai
+package budget
 
 import (
 	"context"
@@ -8,16 +8,13 @@ import (
 	"time"
 )
 
+// MaxPause is the longest pause there is: a server that asks for more, such as
+// by a date in the wrong year, must not stop an organization for good.
+const MaxPause = time.Hour
+
 const (
-	// callPatience is the longest pause that a call waits out which is not part
-	// of a list; a longer one gives its worker back at once.
-	callPatience = time.Second
-	// listPatience is the same for the pages of a list, where the pages read so
-	// far would be lost. No longer, since a worker of somebody else's
-	// organization may be waiting behind.
-	listPatience = 2 * time.Minute
-	// takePatience is that of Take: whoever takes for a whole turn has nothing
-	// better to do.
+	// takePatience is the longest pause that Take waits out: whoever takes for a
+	// whole turn has nothing better to do.
 	takePatience = time.Duration(math.MaxInt64)
 	// firstPause and longestPause bound the pause after a 429 that does not say
 	// how long: doubled each time, from the first again after a success.
@@ -50,10 +47,14 @@ type Limiter struct {
 	untoldAt time.Time
 }
 
-// pausedError says that a call was not sent because of a pause.
-type pausedError struct{ left time.Duration }
+// PausedError says that a call may not be sent because of a pause.
+type PausedError struct {
+	// Left is how long the pause still lasts.
+	Left time.Duration
+}
 
-func (e *pausedError) Error() string { return fmt.Sprintf("paused for another %s", e.left) }
+// Error says how long the pause still lasts.
+func (e *PausedError) Error() string { return fmt.Sprintf("paused for another %s", e.Left) }
 
 // NewLimiter allows so many requests a minute, at least one, with a burst of
 // two seconds' worth.
@@ -61,7 +62,7 @@ func NewLimiter(requestsPerMinute int) *Limiter {
 	return &Limiter{ceiling: newBucket(float64(max(1, requestsPerMinute))), endpoints: map[Endpoint]*learner{}}
 }
 
-// SetRequestsPerMinute changes the ceiling, also for calls that wait already.
+// SetRequestsPerMinute changes the ceiling, at least one, also for calls that wait already.
 func (l *Limiter) SetRequestsPerMinute(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,11 +71,12 @@ func (l *Limiter) SetRequestsPerMinute(n int) {
 }
 
 // Take waits until all of the calls may be sent now, and takes all their tokens
-// at once; they are made with [Prepaid]. More calls than a bucket holds are let
+// at once; each is then sent as [Limiter.Prepaid] says. However long a pause is,
+// it is waited out. More calls than a bucket holds are let
 // through when it is full, and those who come after wait the longer. Its only
 // error is that of the context.
 func (l *Limiter) Take(ctx context.Context, class Class, calls Calls) error {
-	_, err := l.wait(ctx, class, calls, takePatience)
+	_, err := l.Wait(ctx, class, calls, takePatience)
 	return err
 }
 
@@ -96,7 +98,8 @@ func (l *Limiter) TryTake(calls Calls) bool {
 	}
 }
 
-// Return gives back the tokens of calls that were not sent.
+// Return gives back the tokens of calls that were not sent, as many as the
+// buckets hold.
 func (l *Limiter) Return(calls Calls) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +110,7 @@ func (l *Limiter) Return(calls Calls) {
 
 // charge takes the tokens, times sign, whether they are there or not.
 func (l *Limiter) charge(now time.Time, calls Calls, sign int) {
-	l.ceiling.take(now, sign*calls.total())
+	l.ceiling.take(now, sign*calls.Total())
 	for endpoint, n := range calls {
 		if e := l.endpoints[endpoint]; e.learnt() && n > 0 {
 			e.bucket.take(now, sign*n)
@@ -139,8 +142,8 @@ func (l *Limiter) Paused() time.Duration {
 	return max(0, time.Until(l.pausedUntil))
 }
 
-// Pause holds every caller of the organization for at least d, capped at an
-// hour. It never shortens a pause.
+// Pause holds every caller of the organization for at least d, or [MaxPause] if
+// that is shorter. It never shortens a pause.
 func (l *Limiter) Pause(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,15 +151,17 @@ func (l *Limiter) Pause(d time.Duration) {
 }
 
 func (l *Limiter) pause(d time.Duration) {
-	if until := time.Now().Add(min(d, maxPause)); until.After(l.pausedUntil) {
+	if until := time.Now().Add(min(d, MaxPause)); until.After(l.pausedUntil) {
 		l.pausedUntil = until
 	}
 	l.serve()
 }
 
-// throttled notes a 429 for a request sent at sentAt, pauses, and says for how
-// long. told is the wait that the server asked for, 0 if it did not say.
-func (l *Limiter) throttled(endpoint Endpoint, sentAt time.Time, told time.Duration) time.Duration {
+// Throttled notes a 429 for a request sent at sentAt, pauses, and says for how
+// long. told is the wait that the server asked for, at most [MaxPause]; 0 if it
+// did not say: the pause is then 1 s, doubled each time up to a minute, and
+// after a success 1 s again.
+func (l *Limiter) Throttled(endpoint Endpoint, sentAt time.Time, told time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.endpoint(endpoint).refused(time.Now(), sentAt, l.perMinute())
@@ -174,8 +179,8 @@ func (l *Limiter) throttled(endpoint Endpoint, sentAt time.Time, told time.Durat
 	return l.untold
 }
 
-// succeeded notes an answer other than 429 for a request sent at sentAt.
-func (l *Limiter) succeeded(endpoint Endpoint, sentAt time.Time) {
+// Succeeded notes an answer other than 429 for a request sent at sentAt.
+func (l *Limiter) Succeeded(endpoint Endpoint, sentAt time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if sentAt.After(l.untoldAt) {
@@ -195,14 +200,15 @@ func (l *Limiter) endpoint(endpoint Endpoint) *learner {
 	return e
 }
 
-// prepaid says whether a call that has its token may be sent; the error is
-// *pausedError. One that has no token takes it now, without a wait.
-func (l *Limiter) prepaid(endpoint Endpoint, hasToken bool) error {
+// Prepaid says whether a call whose token was taken ([Limiter.Take]) may be sent
+// now; its only error is *[PausedError]. One that has no token takes it without
+// a wait, and those who come after wait the longer.
+func (l *Limiter) Prepaid(endpoint Endpoint, hasToken bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	if left := l.pausedUntil.Sub(now); left > 0 {
-		return &pausedError{left: left}
+		return &PausedError{Left: left}
 	}
 	if !hasToken {
 		l.charge(now, Calls{endpoint: 1}, 1)
@@ -210,7 +216,8 @@ func (l *Limiter) prepaid(endpoint Endpoint, hasToken bool) error {
 	return nil
 }
 
-// Burst is how many requests may go at once after a quiet spell.
+// Burst is how many requests may go at once after a quiet spell, by the ceiling:
+// two seconds' worth, and at least one.
 func (l *Limiter) Burst() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
