@@ -120,7 +120,7 @@ test-race: ## Run the unit tests under the race detector (needs a C compiler).
 	CGO_ENABLED=1 hack/test.sh unit -race
 
 .PHONY: test-argocd
-test-argocd: ## Run the health checks for Argo CD through its own engine. The first run builds that, for minutes.
+test-argocd: ## Run the engines of Argo CD and Flux on rollcall: health, renames, waves. The first run builds them, for minutes.
 	hack/test.sh argocd
 
 .PHONY: states

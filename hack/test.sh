@@ -5,7 +5,7 @@
 #
 # A package belongs to envtest if its tests start a control plane, to e2e, image, observability or node if it is
 # below that folder of test, else to unit. All is all but node, which starts a node and needs root for it, and
-# argocd, a module of its own, since Argo CD needs a newer Go.
+# argocd, a module of its own with the engines of Argo CD and Flux, since these need a newer Go.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,9 +34,11 @@ fi
 gotestsum=$(tool gotestsum)
 case $which in
   argocd)
+    KUBEBUILDER_ASSETS=$("$root/hack/controlplane.sh")
+    export KUBEBUILDER_ASSETS
     cd test/argocd
     export GOTOOLCHAIN=auto
-    with_progress "building Argo CD's health checks, for minutes the first time" go test -c -o /dev/null .
+    with_progress "building the engines of Argo CD and Flux, for minutes the first time" go test -c -o /dev/null .
     ;;
   unit | image) ;;
   node) # what cannot be started here need not be built; the test says why it cannot
