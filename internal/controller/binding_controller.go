@@ -156,7 +156,8 @@ func (r *bindingReconciler) observeSubjects(ctx context.Context, o *organization
 
 // subject asks about whom a subject of the spec means.
 func (q *questions) subject(ctx context.Context, subject v1alpha1.Subject, found declared.Subject) error {
-	s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: subject, UserID: found.User.ID}, Who: subject.Email + subject.UserID + subject.OrgUser}
+	named := subject.Email + subject.UserID + subject.OrgUser
+	s := &verdict.Subject{SubjectStatus: v1alpha1.SubjectStatus{Subject: subject, UserID: found.User.ID}, Who: named}
 	q.seen.subjects = append(q.seen.subjects, s)
 	switch {
 	case found.User.ID != "":
@@ -165,7 +166,10 @@ func (q *questions) subject(ctx context.Context, subject v1alpha1.Subject, found
 		if err := q.ask(ctx, s, found.User.ID); err != nil {
 			return err
 		}
-		if found.Fact.Kind != plan.None && s.Said.Holding == "" {
+		switch {
+		case found.Fact.Kind == plan.AddressChanged:
+			s.Who, s.Said.Fact = named, found.Fact // it knows who has the address now
+		case found.Fact.Kind != plan.None && s.Said.Holding == "":
 			s.Said.Fact = found.Fact
 		}
 		return nil

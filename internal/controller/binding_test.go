@@ -160,6 +160,24 @@ var _ = Describe("An OrgUserRoleBinding", func() {
 		Expect(w.callCounts()).To(Equal(map[string]int{"GET /organization/roles": 1, "GET /organization/users": 1}))
 	})
 
+	It("asks whom a subject means whose address is somebody else's now", func(ctx context.Context) {
+		w := bindingWorld(ctx)
+		binding := w.binding("viewers", "viewer")
+		binding.Spec.Subjects = []v1alpha1.Subject{{Email: "ada@example.com"}}
+		w.create(binding)
+		w.expectReady(binding)
+		before := w.member("ada@example.com").ID
+		w.sim.SetEmail(before, "ada.k@example.com")
+		w.sim.AddUser(openaitest.User{ID: "user-new", Email: "ada@example.com", Role: "reader"})
+		w.resync()
+		w.expectStalled(binding, "Conflict", "ada@example.com: it stands for user "+before+", who has ada.k@example.com in the organization now, "+
+			"and its address is that of user user-new")
+		Expect(w.holders("viewer")).To(ConsistOf("ada.k@example.com"), "nothing is given or taken on a guess")
+		edit(w, binding, func(b *v1alpha1.OrgUserRoleBinding) { b.Spec.Subjects = []v1alpha1.Subject{{UserID: "user-new"}} })
+		w.expectReady(binding)
+		Eventually(func() []string { return w.holders("viewer") }).Should(ConsistOf("ada@example.com"))
+	})
+
 	It("names a subject that names no OrgUser, gives the role to the others, and goes on when it is created", func(ctx context.Context) {
 		w := bindingWorld(ctx)
 		w.sim.AddUser(openaitest.User{Email: "late@example.com", Role: "reader"})

@@ -49,14 +49,15 @@ func (d *decider) give(grant *Grant) Said {
 		return Said{Fact: Fact{Kind: Unknown}}
 	}
 	holding := d.holding(grant.Role.ID)
+	if grant.Moved {
+		// Who has the address now may be somebody else, who gets nothing on a guess.
+		return Said{Holding: holding, Fact: Fact{Kind: AddressChanged, Users: []User{d.User}}}
+	}
 	if holding != NotHeld {
 		return Said{Holding: holding}
 	}
 	if d.leaving {
 		return Said{Holding: holding, Fact: Fact{Kind: Leaving}}
-	}
-	if grant.Moved {
-		return Said{Holding: holding, Fact: Fact{Kind: AddressChanged, Users: []User{d.User}}}
 	}
 	first := Fact{}
 	switch {

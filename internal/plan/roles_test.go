@@ -67,7 +67,7 @@ func TestGivingARole(t *testing.T) {
 		},
 		"whose address is not the subject's any more keeps what they have": {
 			func(s *scene) { s.holds(viewer); s.grant("b", viewer).Moved = true; s.released("c", viewer) },
-			outcome{undeclared: true, grants: map[string]string{"b": "Direct", "c": "Direct forget"}},
+			outcome{undeclared: true, grants: map[string]string{"b": "Direct", "c": "Direct forget"}, facts: map[string]Kind{"b": AddressChanged}},
 		},
 		"a refusal waits": {
 			func(s *scene) { s.grant("b", viewer); s.tried(t, Try{Fact: Fact{Kind: Refused}}) }, waits(Refused),

@@ -56,7 +56,20 @@ func of(s *Subject, organization *v1alpha1.Organization) Verdict {
 		}
 		return Verdict{State: Ready}
 	}
+	if s.Said.Fact.Kind == plan.AddressChanged {
+		return Verdict{Stalled, v1alpha1.ReasonConflict, subjectMoved(s.Said.Fact)}
+	}
 	return ofFact(s.Said.Fact, who, organization, []plan.Step{s.Step})
+}
+
+// subjectMoved says that a subject's user has another address now.
+func subjectMoved(f plan.Fact) string {
+	has := f.Users[0]
+	words := fmt.Sprintf("it stands for user %s, who has %s in the organization now", has.ID, orNone(has.Email))
+	if len(f.Users) > 1 {
+		words += fmt.Sprintf(", and its address is that of user %s", join(f.Users[1:], idOf))
+	}
+	return words + ". Nothing is changed on a guess: name whom you mean by userID in spec.subjects"
 }
 
 // lackingMessage words how far the binding has come and what each subject lacks. In a deletion no subject is to have the
