@@ -57,6 +57,19 @@ func (w *world) removals() int {
 	return int(org.Status.Removals.Count)
 }
 
+// windowBegan has the window of removals begin so long ago. The manager writes it too.
+func (w *world) windowBegan(ago time.Duration) {
+	GinkgoHelper()
+	Eventually(func() error {
+		org := w.organization()
+		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(org), org); err != nil {
+			return err
+		}
+		org.Status.Removals.WindowStart = metav1.NewTime(time.Now().Add(-ago))
+		return admin.Status().Update(w.ctx, org)
+	}).Should(Succeed())
+}
+
 var _ = Describe("The guard", func() {
 	It("holds a demotion that would leave too few owners, shows it as a plan, and lets it go on when another owner is there", func(ctx context.Context) {
 		w := newWorldWith(ctx, minOwners(2), ada, grace, openaitest.User{Email: "second@example.com", Role: "owner"})
@@ -205,10 +218,7 @@ var _ = Describe("The guard", func() {
 		w.expectOut(numbered(0))
 		w.delete(users[1])
 		w.expectHeld(names[1], "maxRemovals")
-		org := w.organization()
-		Expect(admin.Get(w.ctx, client.ObjectKeyFromObject(org), org)).To(Succeed())
-		org.Status.Removals.WindowStart = metav1.NewTime(time.Now().Add(-2 * time.Hour))
-		Expect(admin.Status().Update(w.ctx, org)).To(Succeed())
+		w.windowBegan(2 * time.Hour)
 		w.resync()
 		w.expectOut(numbered(1))
 		Expect(w.removals()).To(Equal(1))
@@ -223,10 +233,7 @@ var _ = Describe("The guard", func() {
 		users := w.declareAll(names)
 		w.delete(users[0])
 		w.expectOut(numbered(0))
-		org := w.organization()
-		Expect(admin.Get(w.ctx, client.ObjectKeyFromObject(org), org)).To(Succeed())
-		org.Status.Removals.WindowStart = metav1.NewTime(time.Now().Add(-54 * time.Second))
-		Expect(admin.Status().Update(w.ctx, org)).To(Succeed())
+		w.windowBegan(54 * time.Second)
 		w.delete(users[1])
 		w.expectHeld(names[1], "at most 1 of the users are removed in 1m")
 		w.expectWaiting(w.organization(), "Held", "goes on by itself")

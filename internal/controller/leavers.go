@@ -64,6 +64,9 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 			}
 		}
 		v, held := verdict.Leaver(said.Fact, declared.WhoLeft(line), org, step)
+		if said.Fact.Kind == plan.Pending && line.Held != "" {
+			v, held = verdict.AsItWas(), line.Held // it is looked at again whether what held them still does
+		}
 		if v.State != verdict.Ready {
 			seen.verdicts = append(seen.verdicts, v)
 		}

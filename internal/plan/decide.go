@@ -138,9 +138,23 @@ func (d *decider) resolve() {
 			d.winner, d.taking = claim, standing.TakesOver
 			d.Acts, d.TakesOver = claim.UID, standing.TakesOver
 		default:
-			d.Decision.Claims[claim.UID] = Said{Fact: Fact{Kind: DeclaredElsewhere, Object: d.winner.Ref}}
+			d.Decision.Claims[claim.UID] = Said{Fact: d.declaredElsewhere(claim)}
 		}
 	}
+}
+
+// succession is how long after its creation an OrgUser waits for the older one of its person to go, in seconds. In a rename
+// GitOps engines create the new one, and delete the old one a moment later: who calls that stuck has them give up.
+const succession = 10
+
+// declaredElsewhere says of a claim that an older one acts.
+func (d *decider) declaredElsewhere(claim *Claim) Fact {
+	fact := Fact{Kind: DeclaredElsewhere, Object: d.winner.Ref}
+	if until := claim.Created + succession; d.Now < until {
+		fact.Until = until
+		d.WakeAt = earliest(d.WakeAt, until)
+	}
+	return fact
 }
 
 // leave decides about those whose OrgUser went.

@@ -192,6 +192,28 @@ func TestWhatConflictsNames(t *testing.T) {
 	}
 }
 
+func TestAYoungOneWaitsAMomentForTheOlderToGo(t *testing.T) {
+	for name, c := range map[string]struct {
+		now, until int64
+	}{
+		"just created": {100, 110}, "a second before": {109, 110}, "then": {110, 0},
+	} {
+		s := newScene(func(s *scene) {
+			s.claim("old", 1)
+			s.claim("new", 100)
+			s.Now = c.now
+		})
+		d := s.decide(t)
+		want := Said{Fact: Fact{Kind: DeclaredElsewhere, Object: Ref{"team", "old"}, Until: c.until}}
+		if diff := cmp.Diff(want, d.Claims["new"]); diff != "" {
+			t.Errorf("%s: said (-want +got):\n%s", name, diff)
+		}
+		if d.WakeAt != c.until {
+			t.Errorf("%s: woken at %d, want %d", name, d.WakeAt, c.until)
+		}
+	}
+}
+
 func TestFieldsOfAPerson(t *testing.T) {
 	byRoleID := func(s *scene) *Claim {
 		c := s.claim("a", 1)

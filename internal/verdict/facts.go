@@ -57,7 +57,11 @@ func ofFact(f plan.Fact, who string, organization *v1alpha1.Organization, steps 
 	case plan.AddressChanged:
 		return Verdict{Stalled, v1alpha1.ReasonConflict, addressChanged(f, who)}
 	case plan.DeclaredElsewhere:
-		return Verdict{Stalled, v1alpha1.ReasonConflict,
+		state := Stalled
+		if f.Until != 0 {
+			state = Waiting // the older one may be about to go
+		}
+		return Verdict{state, v1alpha1.ReasonConflict,
 			fmt.Sprintf("OrgUser %s declares %s too and is older, so it acts and this object does nothing; delete one of the two", f.Object, who)}
 	case plan.Paused:
 		return Paused()

@@ -169,7 +169,7 @@ func Leaver(f plan.Fact, who string, org *v1alpha1.Organization, step plan.Step)
 // Worst is the verdict that is said of the whole, of several about parts: who needs a person goes before who waits.
 func Worst(verdicts ...Verdict) Verdict {
 	worst := Verdict{State: Ready}
-	rank := map[State]int{Ready: 0, Keep: 0, Waiting: 1, Stalled: 2}
+	rank := map[State]int{Ready: 0, Keep: 1, Waiting: 2, Stalled: 3}
 	for i, v := range verdicts {
 		if i == 0 || rank[v.State] > rank[worst.State] {
 			worst = v

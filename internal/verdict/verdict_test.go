@@ -42,6 +42,7 @@ func TestTheWordsForEachFact(t *testing.T) {
 		"several have the address":      {plan.Fact{Kind: plan.Ambiguous, Users: users}, nil, Stalled, v1alpha1.ReasonConflict, "2 users of the organization have the email ada@example.com: user-1, user-2; declare the right one by userID"},
 		"another address":               {plan.Fact{Kind: plan.AddressChanged, Users: users}, nil, Stalled, v1alpha1.ReasonConflict, "user user-1, who has new@example.com in the organization now, and not ada@example.com; ada@example.com is user user-2 now. Nothing is changed on a guess"},
 		"another address, no longer":    {plan.Fact{Kind: plan.AddressChanged, Users: []plan.User{{ID: "user-1"}}}, nil, Stalled, v1alpha1.ReasonConflict, "who has no address in the organization now"},
+		"declared by an older one yet":  {plan.Fact{Kind: plan.DeclaredElsewhere, Object: ref, Until: 1}, nil, Waiting, v1alpha1.ReasonConflict, "OrgUser team/other declares ada@example.com too and is older"},
 		"declared by an older one":      {plan.Fact{Kind: plan.DeclaredElsewhere, Object: ref}, nil, Stalled, v1alpha1.ReasonConflict, "OrgUser team/other declares ada@example.com too and is older"},
 		"paused":                        {plan.Fact{Kind: plan.Paused}, update, Stalled, v1alpha1.ReasonPaused, "take the annotation away to go on"},
 		"its Organization is paused":    {plan.Fact{Kind: plan.OrganizationPaused}, update, Waiting, v1alpha1.ReasonOrganizationNotReady, `waits while Organization "acme" has the annotation`},

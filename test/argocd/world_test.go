@@ -80,8 +80,6 @@ type world struct {
 	// changed are the changes of the organization that are called for.
 	changed []string
 	stuck   func(engine) bool
-	// retried says that the engine needed a second try.
-	retried bool
 	t       *testing.T
 }
 
