@@ -45,7 +45,9 @@ type Organization struct {
 
 	mu sync.Mutex
 	// turns are those under way, choosing those of them that have nobody yet.
-	turns, choosing [pending.Lanes]int
+	turns, choosing map[queue]int
+	// taking is held by the turn that takes.
+	taking sync.Mutex
 }
 
 // New returns an organization that has a budget, for which the objects stand.
@@ -54,6 +56,7 @@ func New(w World, pair link.Pair, limiter *budget.Limiter, objects func() []type
 		world: w, log: w.Log.WithValues("organizationID", pair.ID),
 		links: link.NewLinks(pair, limiter, w.Edge, w.Now), limiter: limiter,
 		roster: roster.New(w.Now), tries: tries.New(w.Now), pending: pending.New(), objects: objects,
+		turns: map[queue]int{}, choosing: map[queue]int{},
 	}
 	o.known = known.New(known.Sources{
 		Cache: w.Cache, Roster: o.roster, Tries: o.tries, Links: o.links, Objects: objects, LandedBy: w.LandedBy,

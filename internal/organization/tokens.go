@@ -2,15 +2,55 @@ package organization
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
 	"github.com/rollcall-dev/rollcall/internal/openai/budget"
 	"github.com/rollcall-dev/rollcall/internal/pending"
 )
 
+// queue is of whom a turn is: of those of a lane who wait for the same endpoint, where the API takes few requests of it.
+// Who needs none of these does not wait behind them.
+type queue struct {
+	lane pending.Lane
+	// slow is the endpoint that takes the fewest of all that they need; "" where none was learnt.
+	slow budget.Endpoint
+}
+
+// queues are all that there may be now.
+func (o *Organization) queues() []queue {
+	slow := append([]budget.Endpoint{""}, slices.Sorted(maps.Keys(o.limiter.Learnt()))...)
+	var all []queue
+	for lane := range pending.Lanes {
+		for _, endpoint := range slow {
+			all = append(all, queue{lane, endpoint})
+		}
+	}
+	return all
+}
+
+// waiting are the first of a queue, at most so many.
+func (o *Organization) waiting(q queue, most int) []*pending.Candidate {
+	learnt := o.limiter.Learnt()
+	return o.pending.Waiting(q.lane, most, func(c *pending.Candidate) bool {
+		return len(learnt) == 0 && q.slow == "" || len(learnt) > 0 && slowest(c.Costs(), learnt) == q.slow
+	})
+}
+
+// slowest is the call of which the fewest a minute are taken; "" where none was learnt.
+func slowest(calls budget.Calls, learnt map[budget.Endpoint]float64) (slow budget.Endpoint) {
+	for endpoint := range calls {
+		rate, ok := learnt[endpoint]
+		if known := learnt[slow]; ok && (slow == "" || rate < known || rate == known && endpoint < slow) {
+			slow = endpoint
+		}
+	}
+	return slow
+}
+
 // wanted are the tokens of a turn for those who wait now: of as many people as go at once within the budget.
-func (o *Organization) wanted(l pending.Lane) budget.Calls {
-	waiting := o.pending.Waiting(l, pending.PeopleATurn)
+func (o *Organization) wanted(q queue) budget.Calls {
+	waiting := o.waiting(q, pending.PeopleATurn)
 	if len(waiting) == 0 {
 		return nil
 	}

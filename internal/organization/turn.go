@@ -29,61 +29,72 @@ var turnsAtOnce = [pending.Lanes]int{pending.Giving: 3, pending.Taking: 1, pendi
 
 // startTurns begins as many turns as there is work and room for.
 func (o *Organization) startTurns(ctx context.Context) {
-	for l := range pending.Lanes {
-		for o.beginTurn(l) {
+	for _, q := range o.queues() {
+		for o.beginTurn(q) {
 			o.group.Go(func() {
-				defer o.endTurn(l)
-				o.turn(ctx, l)
+				defer o.endTurn(q)
+				o.turn(ctx, q)
 			})
 		}
 	}
 }
 
-// beginTurn says whether a turn of the lane may begin: there is a candidate for it whom none takes that is still
-// choosing, and room.
-func (o *Organization) beginTurn(l pending.Lane) bool {
-	waiting := len(o.pending.Waiting(l, callersATurn*turnsAtOnce[l]))
+// beginTurn says whether a turn may begin: there is somebody in the queue whom none takes that is still choosing, and room.
+func (o *Organization) beginTurn(q queue) bool {
+	most := turnsAtOnce[q.lane]
+	if q.slow != "" {
+		most = 1
+	}
+	waiting := len(o.waiting(q, callersATurn*most))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.turns[l] == turnsAtOnce[l] || waiting <= o.choosing[l]*callersATurn || !o.links.AnyUsable() {
+	if o.turns[q] == most || waiting <= o.choosing[q]*callersATurn || !o.links.AnyUsable() {
 		return false
 	}
-	o.turns[l]++
-	o.choosing[l]++
+	o.turns[q]++
+	o.choosing[q]++
 	return true
 }
 
 // chosen has another turn begin for those who were not chosen.
-func (o *Organization) chosen(l pending.Lane) {
+func (o *Organization) chosen(q queue) {
 	o.mu.Lock()
-	o.choosing[l]--
+	o.choosing[q]--
 	o.mu.Unlock()
 	o.pending.Nudge()
 }
 
-func (o *Organization) endTurn(l pending.Lane) {
+func (o *Organization) endTurn(q queue) {
 	o.mu.Lock()
-	o.turns[l]--
+	o.turns[q]--
+	if o.turns[q] == 0 {
+		delete(o.turns, q)
+		delete(o.choosing, q)
+	}
 	o.mu.Unlock()
 	o.pending.Nudge()
 }
 
 // turn takes its tokens, chooses people for them, looks, and makes what is still to be made.
-func (o *Organization) turn(ctx context.Context, l pending.Lane) {
-	chosen := sync.OnceFunc(func() { o.chosen(l) })
+func (o *Organization) turn(ctx context.Context, q queue) {
+	chosen := sync.OnceFunc(func() { o.chosen(q) })
 	defer chosen()
 	class := budget.Foreground
-	if l == pending.Looking {
+	if q.lane == pending.Looking {
 		class = budget.Background
 	}
-	wanted := o.wanted(l)
+	wanted := o.wanted(q)
 	if len(wanted) == 0 {
 		return
 	}
 	if err := o.limiter.Take(ctx, class, wanted); err != nil {
 		return // the context ended
 	}
-	t := &turn{Organization: o, lane: l, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live), counted: map[types.NamespacedName]int{}}
+	if q.lane == pending.Taking {
+		o.taking.Lock()
+		defer o.taking.Unlock()
+	}
+	t := &turn{Organization: o, queue: q, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live), counted: map[types.NamespacedName]int{}}
 	defer t.giveBack()
 	if !t.choose(ctx) {
 		return
@@ -96,7 +107,7 @@ func (o *Organization) turn(ctx context.Context, l pending.Lane) {
 // turn is one turn of an organization.
 type turn struct {
 	*Organization
-	lane   pending.Lane
+	queue
 	tokens budget.Calls // that are left
 	look   *declared.Look
 	people []*passenger
@@ -141,7 +152,7 @@ func (t *turn) choose(ctx context.Context) bool {
 	}
 	callers := 0
 	left := &left{t: t}
-	for _, c := range t.pending.Waiting(t.lane, pending.PeopleATurn) {
+	for _, c := range t.waiting(t.queue, pending.PeopleATurn) {
 		if !left.allows(ctx, c) {
 			t.pending.Propose(c.Key, nil, t.world.Now())
 			t.pending.Wake(c.Urgency, true, c.Key)

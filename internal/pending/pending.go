@@ -176,14 +176,14 @@ func (p *People) Longest(now time.Time) time.Duration {
 	return longest
 }
 
-// Waiting returns the candidates of a lane who are not busy, the most urgent first; at most so many.
-func (p *People) Waiting(l Lane, most int) []*Candidate {
+// Waiting returns the candidates of a lane who are not busy and of whom which holds, the most urgent first; at most so many.
+func (p *People) Waiting(l Lane, most int, which func(*Candidate) bool) []*Candidate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var first []*Candidate
 	for _, c := range p.candidates {
 		// The keys are made last, since most come after those who are there already.
-		if c.Lane != l || len(first) == most && !c.before(first[most-1]) || p.isBusy(c.Keys()) {
+		if c.Lane != l || len(first) == most && !c.before(first[most-1]) || !which(c) || p.isBusy(c.Keys()) {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(first, c, func(known, c *Candidate) int {

@@ -21,7 +21,7 @@ func takenOf(p *People, most int) (ids []string) {
 }
 
 func waitingOf(p *People, l Lane, most int) (ids []string) {
-	for _, c := range p.Waiting(l, most) {
+	for _, c := range p.Waiting(l, most, func(*Candidate) bool { return true }) {
 		ids = append(ids, c.Key.ID+c.Key.Email)
 	}
 	return ids
