@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,38 +16,71 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
-// Look reads live what manifests say, each object once. It serves one turn, and is as fresh as its first use.
+// Look reads live what manifests say, each object once for all who ask within a moment, and knows how old what it gave is.
 type Look struct {
-	live  client.Reader
-	cache *Cache
+	live    client.Reader
+	cache   *Cache
+	answers *answers
 
+	mu sync.Mutex
+	// oldest is when the first was asked for of all that this look gave.
+	oldest time.Time
+}
+
+// answers are those that several looks share.
+type answers struct {
 	mu   sync.Mutex
 	memo map[string]*answer
 }
 
 type answer struct {
+	asked time.Time
 	once  sync.Once
 	value any
 	err   error
 }
 
+// shared is how long an answer serves others who ask the same.
+const shared = 500 * time.Millisecond
+
 // NewLook returns a look at what is true now.
 func (c *Cache) NewLook(live client.Reader) *Look {
-	return &Look{live: live, cache: c, memo: map[string]*answer{}}
+	return &Look{live: live, cache: c, answers: &answers{memo: map[string]*answer{}}}
 }
 
-// once has a question asked once, however many ask it at a time.
-func once[T any](l *Look, question string, ask func() (T, error)) (T, error) {
+// Another returns a look of its own age that shares the answers.
+func (l *Look) Another() *Look { return &Look{live: l.live, cache: l.cache, answers: l.answers} }
+
+// Oldest is when the first was asked for of all that the look gave; zero if nothing was.
+func (l *Look) Oldest() time.Time {
 	l.mu.Lock()
-	a := l.memo[question]
-	if a == nil {
-		a = &answer{}
-		l.memo[question] = a
+	defer l.mu.Unlock()
+	return l.oldest
+}
+
+// once has a question asked once, however many ask it within a moment.
+func once[T any](l *Look, question string, ask func() (T, error)) (T, error) {
+	a := l.answers.to(question, l.cache.now())
+	l.mu.Lock()
+	if l.oldest.IsZero() || a.asked.Before(l.oldest) {
+		l.oldest = a.asked
 	}
 	l.mu.Unlock()
 	a.once.Do(func() { a.value, a.err = ask() })
 	value, _ := a.value.(T)
 	return value, a.err
+}
+
+// to is the answer to a question: one that there is, if it is young.
+func (s *answers) to(question string, now time.Time) *answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.memo[question]
+	if a == nil || now.Sub(a.asked) > shared {
+		a = &answer{asked: now}
+		s.memo[question] = a
+	}
+	return a
 }
 
 func get[T client.Object](ctx context.Context, l *Look, kind string, name types.NamespacedName, into T) (T, error) {

@@ -48,3 +48,38 @@ func TestAllObjectsOfAPersonAreReadAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAnswerServesOthersForAMomentAndEachLookKnowsHowOldItsAnswersAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kube := clusterOf(t, acme())
+		reads := 0
+		first := NewCache(kube, time.Now).NewLook(counting{kube, &reads})
+		name := client.ObjectKey{Namespace: "team", Name: "acme"}
+		begun := time.Now()
+		for _, c := range []struct {
+			after  time.Duration
+			reads  int
+			oldest time.Duration
+		}{{0, 1, 0}, {shared, 1, 0}, {shared + time.Millisecond, 2, shared + time.Millisecond}} {
+			time.Sleep(time.Until(begun.Add(c.after))) //nolint:forbidigo // the bubble's clock
+			look := first.Another()
+			if _, err := look.Organization(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+			if reads != c.reads || look.Oldest().Sub(begun) != c.oldest {
+				t.Errorf("after %s: %d reads, the oldest from %s", c.after, reads, look.Oldest().Sub(begun))
+			}
+		}
+	})
+}
+
+// counting counts the reads.
+type counting struct {
+	client.Client
+	reads *int
+}
+
+func (c counting) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	*c.reads++
+	return c.Client.Get(ctx, key, into, options...)
+}

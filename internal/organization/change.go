@@ -16,6 +16,9 @@ import (
 // late twice in a row gets a backoff.
 func (t *turn) stale(p *passenger, due plan.Due) bool {
 	age := t.world.Now().Sub(p.seenAt)
+	if p.look != nil {
+		age = max(age, t.world.Now().Sub(p.look.Oldest()))
+	}
 	if age <= fresh {
 		return false
 	}

@@ -132,6 +132,8 @@ type passenger struct {
 	// seenAt is when the answer came on which their change rests, the earliest of all; failed is why there is none.
 	seenAt time.Time
 	failed error
+	// look is at the manifests on which it rests; nil while there is none.
+	look *declared.Look
 	// rolesFailed: it was the look at the roles that failed.
 	rolesFailed bool
 	// again is how soon they are taken up after the turn.
@@ -262,7 +264,8 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 	if err != nil {
 		return err
 	}
-	if p.g, err = t.look.Again(ctx, found); err != nil {
+	p.look = t.look.Another()
+	if p.g, err = p.look.Again(ctx, found); err != nil {
 		return err
 	}
 	if t.lane == pending.Taking {
@@ -289,7 +292,7 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 		if due.Step.Verb == plan.Update && !t.lookedAt(p) {
 			continue
 		}
-		torn, err := t.tornDown(ctx, due)
+		torn, err := tornDown(ctx, p.look, due)
 		if err != nil {
 			return err
 		}
@@ -334,9 +337,9 @@ func (t *turn) unseen(ctx context.Context, p *passenger, user plan.User) (declar
 	for _, due := range p.Candidate.Steps {
 		switch due.Step.Verb {
 		case plan.Remove:
-			g, err = t.look.Unseen(ctx, g, user, "")
+			g, err = p.look.Unseen(ctx, g, user, "")
 		case plan.Unassign:
-			g, err = t.look.Unseen(ctx, g, user, due.Step.Role.ID)
+			g, err = p.look.Unseen(ctx, g, user, due.Step.Role.ID)
 		}
 		if err != nil {
 			return g, err
@@ -352,11 +355,11 @@ func (t *turn) takesUndeclared(p *passenger) bool {
 
 // tornDown says whether the namespace that asks for a step is being taken down, or its kinds are: nothing is changed for
 // it any more.
-func (t *turn) tornDown(ctx context.Context, due plan.Due) (bool, error) {
+func tornDown(ctx context.Context, look *declared.Look, due plan.Due) (bool, error) {
 	crds := []string{}
 	if due.Step.Verb == plan.Remove || due.Step.Verb == plan.Unassign {
 		crds = append(crds, declared.OrganizationCRD, declared.OrgUserCRD, declared.BindingCRD)
 	}
-	down, err := t.look.Teardown(ctx, due.Asker.Namespace, crds...)
+	down, err := look.Teardown(ctx, due.Asker.Namespace, crds...)
 	return down.Why != "", err
 }
