@@ -111,7 +111,7 @@ var _ = Describe("A leaver", func() {
 		})
 
 		It("stays also when the removal is being looked at", func(ctx context.Context) {
-			w, _ := leavingWorld(ctx, 2*time.Second)
+			w, _ := leavingWorld(ctx, 5*time.Second)
 			w.during("grace@example.com", func() { w.create(w.orgUser("grace", role("reader"))) })
 			w.expectLook("grace@example.com")
 			user := w.orgUser("grace")
