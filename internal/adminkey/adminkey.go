@@ -84,9 +84,10 @@ func (k *Keys) Forget(name types.NamespacedName) {
 	delete(k.read, name)
 }
 
-// secretRead is when, and for which generation, the Secret of an Organization was read last.
+// secretRead is when, and for which object and generation, the Secret of an Organization was read last.
 type secretRead struct {
 	at         time.Time
+	uid        types.UID
 	generation int64
 }
 
@@ -97,14 +98,14 @@ func (k *Keys) readLately(org *v1alpha1.Organization, requested string) bool {
 	last := k.read[client.ObjectKeyFromObject(org)]
 	k.mu.Unlock()
 	state := k.organizations.View(client.ObjectKeyFromObject(org)).State
-	return (state == link.Proven || state == link.Proving) && last.generation == org.Generation &&
+	return (state == link.Proven || state == link.Proving) && last.uid == org.UID && last.generation == org.Generation &&
 		requested == org.Status.LastHandledSyncRequest && time.Since(last.at) < org.Spec.ResyncInterval.Duration*4/5
 }
 
 func (k *Keys) noteRead(org *v1alpha1.Organization) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.read[client.ObjectKeyFromObject(org)] = secretRead{time.Now(), org.Generation}
+	k.read[client.ObjectKeyFromObject(org)] = secretRead{time.Now(), org.UID, org.Generation}
 }
 
 func requestOf(org *v1alpha1.Organization) string {

@@ -117,9 +117,7 @@ func KeysOf(object client.Object) []plan.Key {
 			add(subject.UserID, subject.Email)
 		}
 		for _, line := range o.Status.Subjects {
-			if line.UserID != line.Subject.UserID {
-				add(line.UserID, "")
-			}
+			add(line.UserID, "") // also where the subject names the ID: it may be in the spec no more
 		}
 	case *v1alpha1.Organization:
 		for _, leaver := range o.Status.Leaving {

@@ -85,11 +85,13 @@ func (p *People) About(ctx context.Context, g declared.Gathered, id string) (*pl
 	person.Present, person.Doubted = present, p.from.Roster.Doubted(id)
 	person.Roles, person.RolesKnown = p.roles(id)
 	if since, unsettled := p.from.Roster.Unsettled(id); unsettled {
-		person.Unsettled, person.SettlesAt = true, since.Unix()+1
+		person.Unsettled, person.SettlesAt, person.SettledBy = true, since.Unix()+1, p.from.Roster.SettledBy(id)
 	}
 	if !p.from.LandedBy.IsZero() && !p.from.Roster.LookedSince(id, p.from.LandedBy) {
 		// A leader before this one may have had calls under way.
 		person.Unsettled, person.SettlesAt = true, max(person.SettlesAt, p.from.LandedBy.Unix()+1)
+		person.SettledBy.Roles = person.SettledBy.Roles || person.RolesKnown
+		person.SettledBy.User = person.SettledBy.User || !person.RolesKnown
 	}
 	if p.from.Tries.UnderWay(id) {
 		person.Unsettled, person.SettlesAt = true, 0

@@ -19,6 +19,9 @@ func (t *turn) stale(p *passenger, due plan.Due) bool {
 	if p.look != nil {
 		age = max(age, t.world.Now().Sub(p.look.Oldest()))
 	}
+	if due.Step.MayDemote() && len(t.staying) > 0 && !t.listedAt.IsZero() {
+		age = max(age, t.world.Now().Sub(t.listedAt)) // those who must stay were seen then
+	}
 	if age <= fresh {
 		return false
 	}
@@ -66,7 +69,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 	switch step.Verb {
 	case plan.Update:
 		user, err := changer.UpdateUser(ctx, step.UserID, updateOf(step))
-		if err := o.links.Answered(l, err); err != nil {
+		if err := o.taken(l, err); err != nil {
 			return err
 		}
 		o.saw(o.roster.Changed(sent, user))
@@ -76,7 +79,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		return nil
 	case plan.Assign:
 		answered, err := changer.AssignRole(ctx, step.UserID, step.Role.ID)
-		if err := o.links.Answered(l, err); err != nil {
+		if err := o.taken(l, err); err != nil {
 			return err
 		}
 		if !plan.SameRole(answered, step.Role.ID) {
@@ -85,7 +88,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		o.roster.SetAssigned(step.UserID, openai.RoleAssignment{RoleID: step.Role.ID, RoleName: step.Role.Name})
 		return nil
 	case plan.Unassign:
-		err := o.links.Answered(l, changer.UnassignRole(ctx, step.UserID, step.Role.ID))
+		err := o.taken(l, changer.UnassignRole(ctx, step.UserID, step.Role.ID))
 		if err == nil || openai.IsNotFound(err) {
 			o.roster.SetUnassigned(step.UserID, step.Role.ID)
 			for _, answered := range o.known.Aliases(step.Role.ID) {
@@ -95,7 +98,7 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		}
 		return err
 	case plan.Remove:
-		err := o.links.Answered(l, changer.DeleteUser(ctx, step.UserID))
+		err := o.taken(l, changer.DeleteUser(ctx, step.UserID))
 		if err == nil || openai.IsNotFound(err) {
 			o.saw(o.roster.SawNobody(o.world.Now(), step.UserID))
 			return nil
@@ -103,6 +106,14 @@ func (o *Organization) call(ctx context.Context, l *link.Link, sent time.Time, s
 		return err
 	}
 	return fmt.Errorf("no call makes a step %s", step.Verb)
+}
+
+// taken says whether a change was taken, and by this organization. What a refusal says of where it comes from is not asked.
+func (o *Organization) taken(l *link.Link, err error) error {
+	if err != nil {
+		return err
+	}
+	return o.links.Answered(l, nil)
 }
 
 func hasRoleID(step plan.Step) bool {

@@ -23,7 +23,6 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 	t.asker = t.firstAsker() // the looks at roles take steps out, all at once
 	listed := make(chan struct{})
 	var listFailed error
-	var listedAt time.Time
 	found := map[string]bool{}
 	go func() {
 		defer close(listed)
@@ -32,17 +31,12 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			t.unpay(budget.Calls{openai.EndpointListUsers: 1})
 			return
 		}
-		l := t.links.Reader(t.asker)
-		if l == nil {
-			listFailed = link.ErrNoKey
-			return
-		}
 		begun := t.world.Now()
-		users, err := l.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
-		if listFailed = t.links.Answered(l, err); listFailed != nil {
+		var users []openai.User
+		if users, listFailed = t.list(ctx, emails); listFailed != nil {
 			return
 		}
-		listedAt = t.world.Now()
+		t.listedAt = t.world.Now()
 		for _, user := range users {
 			found[user.ID] = true
 		}
@@ -63,7 +57,7 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			case p.User.Email != "" && listFailed != nil:
 				p.failed = listFailed
 			case p.User.Email != "" && found[p.Key.ID]:
-				p.seenAt = listedAt
+				p.seenAt = t.listedAt
 			default:
 				// They have no address, or another one by now: only their ID finds them.
 				p.seenAt, p.failed = t.observeUser(ctx, p)
@@ -78,6 +72,30 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 		})
 	}
 	group.Wait()
+}
+
+// list lists users by address, with the key of who asks for it first. What that key may not do another's may.
+func (t *turn) list(ctx context.Context, emails []string) ([]openai.User, error) {
+	asker := t.links.Reader(t.asker)
+	if asker == nil {
+		return nil, link.ErrNoKey
+	}
+	users, err := asker.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
+	err = t.links.Answered(asker, err)
+	if err == nil || !openai.IsUnauthorized(err) {
+		return users, err
+	}
+	for _, name := range t.objects() {
+		l := t.links.Usable(name)
+		if l == nil || l == asker || !t.pay(budget.Calls{openai.EndpointListUsers: 1}) {
+			continue
+		}
+		users, other := l.Client().ListUsersByEmail(openai.Prepaid(ctx), emails)
+		if other = t.links.Answered(l, other); other == nil {
+			return users, nil
+		}
+	}
+	return nil, err
 }
 
 // emails are the addresses of the people, and of the owners who must stay where owners are concerned.

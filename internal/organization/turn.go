@@ -117,6 +117,8 @@ type turn struct {
 	staying []openai.User
 	// found has the IDs of all whom the list of this turn showed.
 	found map[string]bool
+	// listedAt is when that list came; zero: there was none.
+	listedAt time.Time
 	// counted is what this turn counted itself, by Organization object.
 	counted map[types.NamespacedName]int
 
@@ -300,9 +302,7 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 			p.agreed = append(p.agreed, due)
 		}
 	}
-	if d.Look == (plan.Look{}) {
-		t.notYet(p)
-	}
+	t.notYet(p)
 	return nil
 }
 

@@ -206,7 +206,8 @@ func (d *decider) settled() bool {
 	case d.Now < d.SettlesAt:
 		d.WakeAt = earliest(d.WakeAt, d.SettlesAt)
 	default:
-		d.Look.User, d.Look.Roles = true, true
+		d.Look.User = d.Look.User || d.SettledBy.User
+		d.Look.Roles = d.Look.Roles || d.SettledBy.Roles
 	}
 	return false
 }

@@ -258,10 +258,10 @@ func TestForgettingWhileACallMayBeOut(t *testing.T) {
 		"after the deadline they are looked at once more, and nothing is forgotten before": {
 			func(s *scene) {
 				s.leaver()
-				s.Present, s.Unsettled, s.SettlesAt = false, true, 100
+				s.Present, s.Unsettled, s.SettlesAt, s.SettledBy = false, true, 100, Look{Roles: true}
 				s.released("b", viewer)
 			},
-			outcome{leaving: gone, grants: map[string]string{"b": "NotHeld"}, look: Look{User: true, Roles: true}},
+			outcome{leaving: gone, grants: map[string]string{"b": "NotHeld"}, look: Look{Roles: true}},
 		},
 		"what is settled is forgotten": {
 			func(s *scene) {

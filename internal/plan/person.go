@@ -189,6 +189,8 @@ type Person struct {
 	// settle it, in seconds; 0: not yet known.
 	Unsettled bool
 	SettlesAt int64
+	// SettledBy is the look that can.
+	SettledBy Look
 
 	Claims  []*Claim
 	Grants  []*Grant

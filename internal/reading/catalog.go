@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/link"
 	"github.com/rollcall-dev/rollcall/internal/pending"
+	"github.com/rollcall-dev/rollcall/internal/tries"
 )
 
 // catalog is for which bindings the organization's roles were listed, and are to be.
@@ -22,12 +24,21 @@ type catalog struct {
 	// listedFor has the bindings by generation.
 	listedFor map[types.UID]int64
 	listing   bool
+	// failed has those for whom the roles could not be listed, and when that is tried again.
+	failed map[types.UID]failed
 	// late asked while the roles were being listed, which may have begun before theirs was there.
 	late map[types.UID]*v1alpha1.OrgUserRoleBinding
 }
 
+// failed is a binding for which the roles could not be listed.
+type failed struct {
+	binding  *v1alpha1.OrgUserRoleBinding
+	attempts int
+	until    time.Time
+}
+
 func newCatalog() *catalog {
-	return &catalog{wanted: make(chan *v1alpha1.OrgUserRoleBinding, 1), listedFor: map[types.UID]int64{}, late: map[types.UID]*v1alpha1.OrgUserRoleBinding{}}
+	return &catalog{wanted: make(chan *v1alpha1.OrgUserRoleBinding, 1), listedFor: map[types.UID]int64{}, late: map[types.UID]*v1alpha1.OrgUserRoleBinding{}, failed: map[types.UID]failed{}}
 }
 
 // want has the roles listed for a binding, once for each generation of it. It says whether that is under way.
@@ -49,17 +60,33 @@ func (c *catalog) want(binding *v1alpha1.OrgUserRoleBinding) bool {
 
 // ended notes that the roles were listed for a binding, or with an error that they were not. It returns who is to be looked
 // at now.
-func (c *catalog) ended(binding *v1alpha1.OrgUserRoleBinding, err error) []*v1alpha1.OrgUserRoleBinding {
+func (c *catalog) ended(binding *v1alpha1.OrgUserRoleBinding, now time.Time, err error) []*v1alpha1.OrgUserRoleBinding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listing = false
-	if err != nil {
-		delete(c.listedFor, binding.UID)
+	if before := c.failed[binding.UID]; err != nil {
+		c.failed[binding.UID] = failed{binding, before.attempts + 1, now.Add(tries.Retry.After(before.attempts))}
+	} else {
+		delete(c.failed, binding.UID)
 	}
 	c.late[binding.UID] = binding
 	wake := slices.Collect(maps.Values(c.late))
 	clear(c.late)
 	return wake
+}
+
+// again returns those for whom it is time to try again.
+func (c *catalog) again(now time.Time) []*v1alpha1.OrgUserRoleBinding {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var due []*v1alpha1.OrgUserRoleBinding
+	for uid, f := range c.failed {
+		if _, waits := c.listedFor[uid]; waits && !now.Before(f.until) {
+			delete(c.listedFor, uid)
+			due = append(due, f.binding)
+		}
+	}
+	return due
 }
 
 // keep forgets all bindings that are gone, or of another generation by now.
@@ -71,6 +98,7 @@ func (c *catalog) keep(bindings []v1alpha1.OrgUserRoleBinding) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.listedFor, func(uid types.UID, generation int64) bool { return there[uid] != generation })
+	maps.DeleteFunc(c.failed, func(uid types.UID, f failed) bool { return there[uid] != f.binding.Generation })
 }
 
 // WantCatalog has the organization's roles listed soon, once for each generation of a binding that does not find its role
@@ -90,7 +118,7 @@ func (r *Reader) listWanted(ctx context.Context) {
 			if err != nil {
 				r.from.Log.Info("the organization's roles could not be listed; tried again with the next reading", "error", err.Error())
 			}
-			for _, waits := range r.catalog.ended(binding, err) {
+			for _, waits := range r.catalog.ended(binding, r.from.Now(), err) {
 				r.from.Edge.Wake(waits)
 			}
 		}

@@ -3,12 +3,15 @@ package reading
 import (
 	"errors"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func bindingOf(uid types.UID, generation int64) *v1alpha1.OrgUserRoleBinding {
 	return &v1alpha1.OrgUserRoleBinding{ObjectMeta: metav1.ObjectMeta{UID: uid, Generation: generation}}
@@ -18,7 +21,7 @@ func bindingOf(uid types.UID, generation int64) *v1alpha1.OrgUserRoleBinding {
 func (c *catalog) listed(err error) types.UID {
 	select {
 	case binding := <-c.wanted:
-		c.ended(binding, err)
+		c.ended(binding, noon, err)
 		return binding.UID
 	default:
 		return ""
@@ -41,7 +44,13 @@ func TestRolesAreListedOnceForAGenerationOfABinding(t *testing.T) {
 	expect(t, "listed again for", types.UID(""), c.listed(nil))
 	expect(t, "asked after an edit", true, c.want(bindingOf("a", 2)))
 	expect(t, "listed then for", types.UID("a"), c.listed(errors.New("no")))
-	expect(t, "asked after a failure", true, c.want(bindingOf("a", 2)))
+	expect(t, "asked after a failure", false, c.want(bindingOf("a", 2)))
+	expect(t, "again before its time", 0, len(c.again(noon.Add(time.Second-1))))
+	expect(t, "again", 1, len(c.again(noon.Add(time.Second))))
+	expect(t, "asked then", true, c.want(bindingOf("a", 2)))
+	expect(t, "listed for once more", types.UID("a"), c.listed(errors.New("no")))
+	expect(t, "again as early", 0, len(c.again(noon.Add(2*time.Second-1))))
+	expect(t, "again more rarely", 1, len(c.again(noon.Add(2*time.Second))))
 }
 
 func TestWhoAsksWhileTheRolesAreListedIsLookedAtAgainAndHasThemListedAnew(t *testing.T) {
@@ -50,7 +59,7 @@ func TestWhoAsksWhileTheRolesAreListedIsLookedAtAgainAndHasThemListedAnew(t *tes
 	first := <-c.wanted
 	expect(t, "asked meanwhile", true, c.want(bindingOf("b", 1)))
 	expect(t, "asked meanwhile again", true, c.want(bindingOf("b", 1)))
-	expect(t, "looked at", 2, len(c.ended(first, nil)))
+	expect(t, "looked at", 2, len(c.ended(first, noon, nil)))
 	expect(t, "asked then", true, c.want(bindingOf("b", 1)))
 	expect(t, "listed for", types.UID("b"), c.listed(nil))
 }

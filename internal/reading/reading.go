@@ -92,6 +92,9 @@ func (r *Reader) keepReading(ctx context.Context) {
 		case <-r.reread:
 		case <-ticker.C:
 		}
+		for _, binding := range r.catalog.again(r.from.Now()) {
+			r.from.Edge.Wake(binding)
+		}
 		r.listDueRoles(ctx)
 		interval := r.from.Links.Interval()
 		if interval == 0 || !r.due() {

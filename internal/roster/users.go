@@ -134,6 +134,10 @@ func (r *Roster) SawNobody(begun time.Time, id string) []plan.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.touch(id)
+	if d, ok := r.doubts[id]; ok && begun.After(d.lostAt) {
+		d.roles = false // who is gone has none
+		r.doubts[id] = d
+	}
 	r.looked(id, begun)
 	changed := r.drop(id)
 	if _, known := r.absent[plan.IDKey(id)]; !known {
@@ -198,6 +202,14 @@ func (r *Roster) Unsettled(id string) (since time.Time, unsettled bool) {
 	defer r.mu.RUnlock()
 	d, ok := r.doubts[id]
 	return d.deadline, ok
+}
+
+// SettledBy is the look that can end a doubt about a user, once its deadline is over.
+func (r *Roster) SettledBy(id string) plan.Look {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	d := r.doubts[id]
+	return plan.Look{User: d.fields || !d.roles, Roles: d.roles}
 }
 
 // LookedSince says whether a look at the user began after the time: at their roles where those are known, else at them.

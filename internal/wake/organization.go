@@ -48,6 +48,9 @@ func (h *Handlers) Organization() handler.EventHandler {
 
 // changed wakes who is concerned by a change of an Organization.
 func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organization) {
+	if before.UID != after.UID {
+		h.Organizations.Forget(named(before)) // another object of the name: it has no key and stands for nothing yet
+	}
 	h.Organizations.Noted(named(after), link.PairOf(after))
 	manifest := manifestChanged(before, after)
 	if manifest || before.Annotations[v1alpha1.SyncRequestedAtAnnotation] != after.Annotations[v1alpha1.SyncRequestedAtAnnotation] {

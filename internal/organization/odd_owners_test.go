@@ -1,10 +1,6 @@
 package organization_test
 
 import (
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +13,7 @@ import (
 )
 
 // 1c. A kind is being deleted while one of a turn is looked at slowly.
-func TestX1cAttackTheSecondLeaverOfATurnStaysInATeardown(t *testing.T) {
+func TestTheSecondLeaverOfATurnStaysInATeardown(t *testing.T) {
 	InScene(t, func(s *Scene) {
 		people := Persons(5)
 		people[2].Email = ""
@@ -45,7 +41,7 @@ func TestX1cAttackTheSecondLeaverOfATurnStaysInATeardown(t *testing.T) {
 }
 
 // 1d. An owner who must stay was seen ten seconds ago, and is none any more.
-func TestX1dAttackOwnersWhoMustStayWereSeenAMomentAgo(t *testing.T) {
+func TestOwnersWhoMustStayWereSeenAMomentAgo(t *testing.T) {
 	InScene(t, func(s *Scene) {
 		people := ownersOf(5, 0, 1, 2)
 		people[2].Email = ""
@@ -66,31 +62,3 @@ func TestX1dAttackOwnersWhoMustStayWereSeenAMomentAgo(t *testing.T) {
 }
 
 // 16. The API says yes to a change and does not carry it out: calls in a day, whatever the interval.
-func TestX16AttackAChangeThatIsSaidToBeMadeAndIsNotIsTriedEverMoreRarely(t *testing.T) {
-	InScene(t, func(s *Scene) {
-		api := s.Host("api", "org-1", Persons(5)...)
-		s.Organization("team")
-		s.OrgUser("team", "user-001", "user-001@example.com", Wants("owner"))
-		posts := 0
-		s.APIs["api"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/users/user-001") {
-				api.ServeHTTP(w, r)
-				return
-			}
-			posts++
-			recorder := httptest.NewRecorder()
-			get := r.Clone(r.Context())
-			get.Method, get.Body = http.MethodGet, http.NoBody
-			api.ServeHTTP(recorder, get)
-			var user map[string]any
-			_ = json.Unmarshal(recorder.Body.Bytes(), &user)
-			user["role"] = "owner"
-			w.Header().Set("Content-Type", "application/json")
-			w.Header().Set("Openai-Organization", "org-1")
-			_ = json.NewEncoder(w).Encode(user)
-		})
-		s.Connect("team", "api", link.Terms{Interval: 30 * time.Second, RequestsPerMinute: 300}, link.Pair{})
-		s.Settle(24 * time.Hour)
-		within(s, "changes in a day that the API says yes to and does not make", posts, 40)
-	})
-}
