@@ -103,12 +103,12 @@ func rolePage[W, T any](got *pagination.NextCursorPage[W], from func(*W) (T, err
 	s := shape{of: "a page of roles"}
 	s.list("data", got.JSON.Data)
 	s.flag("has_more", got.JSON.HasMore)
-	s.optionalText("next", got.JSON.Next)
+	s.cursor("next", got.JSON.Next, got.Next)
 	if err := s.err(); err != nil {
 		return page[T]{}, err
 	}
 	items, err := convert(got.Data, from)
-	return page[T]{items: items, hasMore: got.HasMore, next: got.Next}, err
+	return page[T]{items: items, hasMore: got.HasMore, next: strings.Clone(got.Next)}, err
 }
 
 func roleFrom(got *sdk.Role) (Role, error) {

@@ -50,6 +50,12 @@ func (s *shape) roleID(name string, f respjson.Field, id string) {
 	s.mustf(len(id) <= maxIDLength, "%s is longer than %d bytes", name, maxIDLength)
 }
 
+// cursor: a short string, null or absent.
+func (s *shape) cursor(name string, f respjson.Field, value string) {
+	s.optionalText(name, f)
+	s.mustf(len(value) <= maxIDLength, "%s is longer than %d bytes", name, maxIDLength)
+}
+
 // optionalText: a string, null or absent.
 func (s *shape) optionalText(name string, f respjson.Field) {
 	s.mustf(isUnset(f) || isString(f), "%s is not a string", name)

@@ -62,12 +62,12 @@ func userPage(got *pagination.ConversationCursorPage[sdk.OrganizationUser]) (pag
 	s := shape{of: "a page of users"}
 	s.list("data", got.JSON.Data)
 	s.flag("has_more", got.JSON.HasMore)
-	s.optionalText("last_id", got.JSON.LastID)
+	s.cursor("last_id", got.JSON.LastID, got.LastID)
 	if err := s.err(); err != nil {
 		return page[User]{}, err
 	}
 	users, err := convert(got.Data, userFrom)
-	return page[User]{items: users, hasMore: got.HasMore, next: got.LastID}, err
+	return page[User]{items: users, hasMore: got.HasMore, next: strings.Clone(got.LastID)}, err
 }
 
 // userWithID checks that the answer is about the user asked for.
