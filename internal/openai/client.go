@@ -79,6 +79,10 @@ func NewClient(config Config) (*Client, error) {
 	return client, nil
 }
 
+// Unnamed begins what rollcall itself calls an organization to which the API gives
+// no ID. An ID that the API gives never begins so: it is taken for none.
+const Unnamed = "object:"
+
 // OrganizationID is what the API calls the organization of the key (header
 // openai-organization, observed), or "" before the first answer.
 func (c *Client) OrganizationID() string {

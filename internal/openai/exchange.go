@@ -214,7 +214,7 @@ func (x *exchange) answered(format string, args ...any) *Error {
 func (x *exchange) inWords(err error) error { return errors.New(x.client.redact(err.Error())) }
 
 func (x *exchange) noteOrganization(header http.Header) {
-	if id := x.client.redact(header.Get("Openai-Organization")); id != "" && len(id) <= maxIDLength {
+	if id := x.client.redact(header.Get("Openai-Organization")); id != "" && len(id) <= maxIDLength && !strings.HasPrefix(id, Unnamed) {
 		x.client.organizationID.Store(&id)
 	}
 }

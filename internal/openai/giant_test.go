@@ -75,13 +75,15 @@ func TestGiantTextsAreCutOrRefused(t *testing.T) {
 	}
 }
 
-func TestAnOrganizationsIDThatIsTooLongIsNone(t *testing.T) {
-	client, _ := newMemoryClient(t, answers(answer{status: 200, body: userJSON, header: map[string]string{"Openai-Organization": strings.Repeat("o", 257)}}))
-	if _, err := client.GetUser(t.Context(), "user-1"); err != nil {
-		t.Fatal(err)
-	}
-	if id := client.OrganizationID(); id != "" {
-		t.Errorf("an ID of %d characters, which no status takes", len(id))
+func TestAnOrganizationsIDThatNoneHasIsNone(t *testing.T) {
+	for _, id := range []string{strings.Repeat("o", 257), "object:team/acme"} {
+		client, _ := newMemoryClient(t, answers(answer{status: 200, body: userJSON, header: map[string]string{"Openai-Organization": id}}))
+		if _, err := client.GetUser(t.Context(), "user-1"); err != nil {
+			t.Fatal(err)
+		}
+		if got := client.OrganizationID(); got != "" {
+			t.Errorf("got the ID %.20s of %d characters", got, len(got))
+		}
 	}
 }
 
@@ -95,7 +97,9 @@ func TestABaseURLThatIsTooLongIsRefused(t *testing.T) {
 // Decoded, an empty item takes hundreds of times its length.
 func TestAnAnswerOfTooManyValuesIsRefusedUndecoded(t *testing.T) {
 	repeat := func(item string, n int) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
-	page := func(items string) string { return `{"object":"list","data":[` + items + `],"has_more":false,"next":null}` }
+	page := func(items string) string {
+		return `{"object":"list","data":[` + items + `],"has_more":false,"next":null}`
+	}
 	role := `{"id":"%d","object":"role","name":"[{,\"","predefined_role":false,"permissions":[` + repeat(`"a,b"`, 60) + `]}`
 	var roles []string
 	for i := range 1000 {
