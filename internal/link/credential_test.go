@@ -53,7 +53,7 @@ func TestARequestGoesToTheAddressThatTheStatusSays(t *testing.T) {
 }
 
 func TestAnAddressThatNoStatusTakesIsRefused(t *testing.T) {
-	for _, long := range []string{"https://h.example/" + strings.Repeat("(", 1900), "https://" + strings.Repeat("\uFDFA.", 190) + "example/v1"} {
+	for _, long := range []string{"https://h.example/" + strings.Repeat("(", 1900), "https://" + strings.Repeat("\u3300.", 190) + "example/v1"} {
 		if _, err := NewCredential("sk-admin-abcdefghij", long, false).Client(openai.Config{}); err == nil || !strings.HasPrefix(err.Error(), "base-url in the Secret ") {
 			t.Errorf("got %v", err)
 		}
