@@ -1,6 +1,7 @@
 package link
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"strings"
@@ -27,9 +28,15 @@ func NewCredential(adminKey, baseURL string, allowInsecure bool) Credential {
 
 // Client returns a client that calls the credential's address with its key; the rest of what it is like is in the config.
 func (c Credential) Client(config openai.Config) (*openai.Client, error) {
+	if n := len(c.Address()); n > maxAddress {
+		return nil, fmt.Errorf("base-url in the Secret has %d characters, and a status takes %d; write it like %s", n, maxAddress, openai.DefaultBaseURL)
+	}
 	config.BaseURL, config.AdminKey, config.AllowInsecure = c.baseURL.Value(), c.adminKey.Value(), c.allowInsecure
 	return openai.NewClient(config)
 }
+
+// maxAddress is as long as status.baseURL may be.
+const maxAddress = 2048
 
 // Empty says that there is no key.
 func (c Credential) Empty() bool { return c.adminKey.Value() == "" }

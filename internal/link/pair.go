@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/openai"
 )
 
 // Pair is what an organization is: the canonical address of an API, and the ID that this address gave to a key.
@@ -13,14 +14,11 @@ type Pair struct {
 	Address, ID string
 }
 
-// unnamed begins the ID of an organization to which the address gives none.
-const unnamed = "object:"
-
 // Unnamed is the ID of an object's organization to which the address gives none: nothing is shared then.
-func Unnamed(object types.NamespacedName) string { return unnamed + object.String() }
+func Unnamed(object types.NamespacedName) string { return openai.Unnamed + object.String() }
 
 // IsGiven says whether an ID is one that an address gave.
-func IsGiven(id string) bool { return id != "" && !strings.HasPrefix(id, unnamed) }
+func IsGiven(id string) bool { return id != "" && !strings.HasPrefix(id, openai.Unnamed) }
 
 // PairOf is what the status of an object says it stands for.
 func PairOf(org *v1alpha1.Organization) Pair {

@@ -22,7 +22,7 @@ func NewChanger(client *Client) *Changer { return &Changer{client: client} }
 // is refused without a call.
 func (c *Changer) UpdateUser(ctx context.Context, userID string, update UserUpdate) (User, error) {
 	const op = "update user"
-	if err := checkID(op, "user", userID); err != nil {
+	if err := c.client.checkID(op, "user", userID); err != nil {
 		return User{}, err
 	}
 	switch {
@@ -47,7 +47,7 @@ func (c *Changer) UpdateUser(ctx context.Context, userID string, update UserUpda
 			if err != nil {
 				return User{}, err
 			}
-			return userWithID(got, userID)
+			return c.client.userWithID(got, userID)
 		})
 }
 
@@ -67,7 +67,7 @@ func nullable(value *string) param.Opt[string] {
 // error when there is none.
 func (c *Changer) DeleteUser(ctx context.Context, userID string) error {
 	const op = "delete user"
-	if err := checkID(op, "user", userID); err != nil {
+	if err := c.client.checkID(op, "user", userID); err != nil {
 		return err
 	}
 	_, err := perform(ctx, c.client, call{op: op, endpoint: EndpointDeleteUser},
@@ -90,7 +90,7 @@ func (c *Changer) DeleteUser(ctx context.Context, userID string) error {
 // the organization (observed).
 func (c *Changer) AssignRole(ctx context.Context, userID, roleID string) (answeredRoleID string, err error) {
 	const op = "assign role"
-	if err := checkUserAndRole(op, userID, roleID); err != nil {
+	if err := c.client.checkUserAndRole(op, userID, roleID); err != nil {
 		return "", err
 	}
 	return perform(ctx, c.client, call{op: op, endpoint: EndpointAssignRole},
@@ -101,7 +101,7 @@ func (c *Changer) AssignRole(ctx context.Context, userID, roleID string) (answer
 			}
 			s := shape{of: "the answer"}
 			s.object(got.JSON.Object, "user.role")
-			s.roleID("role.id", got.Role.JSON.ID, got.Role.ID)
+			s.id(c.client, "role.id", got.Role.JSON.ID, got.Role.ID, maxIDLength)
 			s.mustf(got.User.ID == userID, "user.id is not the one asked for")
 			return strings.Clone(got.Role.ID), s.err()
 		})
@@ -111,7 +111,7 @@ func (c *Changer) AssignRole(ctx context.Context, userID, roleID string) (answer
 // when the user does not hold it.
 func (c *Changer) UnassignRole(ctx context.Context, userID, roleID string) error {
 	const op = "unassign role"
-	if err := checkUserAndRole(op, userID, roleID); err != nil {
+	if err := c.client.checkUserAndRole(op, userID, roleID); err != nil {
 		return err
 	}
 	_, err := perform(ctx, c.client, call{op: op, endpoint: EndpointUnassignRole},

@@ -34,6 +34,8 @@ type Client struct {
 	metrics      *Metrics
 	metricsLabel string
 	redact       func(string) string
+	// withoutKey only takes out the key.
+	withoutKey func(string) string
 	// organizationID is nil before the first answer that names one.
 	organizationID atomic.Pointer[string]
 }
@@ -58,6 +60,7 @@ func NewClient(config Config) (*Client, error) {
 		metrics:      config.Metrics,
 		metricsLabel: config.MetricsLabel,
 		redact:       redactor(key),
+		withoutKey:   func(text string) string { return strings.ReplaceAll(text, key, "sk-…") },
 	}
 	if config.Transport != nil {
 		client.http.Transport = config.Transport
@@ -78,6 +81,10 @@ func NewClient(config Config) (*Client, error) {
 	client.metrics.admit(client.metricsLabel)
 	return client, nil
 }
+
+// Unnamed begins what rollcall itself calls an organization to which the API gives
+// no ID. An ID that the API gives never begins so: it is taken for none.
+const Unnamed = "object:"
 
 // OrganizationID is what the API calls the organization of the key (header
 // openai-organization, observed), or "" before the first answer.
@@ -165,14 +172,14 @@ const maxUserIDLength = 128
 
 // checkID refuses an ID that could mean another path than the one intended.
 // The SDK escapes it, but a proxy on the way may unescape and clean the path.
-func checkID(op, what, id string) error {
+func (c *Client) checkID(op, what, id string) error {
 	switch {
 	case id == "":
 		return refuse(op, "the %s ID is empty", what)
 	case len(id) > maxIDLength:
 		return refuse(op, "the %s ID is longer than %d characters", what, maxIDLength)
 	case strings.Contains(id, "..") || id == "." || strings.ContainsFunc(id, notInID):
-		return refuse(op, "%q is not a %s ID: it has a character that no ID has", id, what)
+		return refuse(op, "%q is not a %s ID: it has a character that no ID has", c.redact(id), what)
 	}
 	return nil
 }

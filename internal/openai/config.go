@@ -14,7 +14,7 @@ const DefaultBaseURL = "https://api.openai.com/v1"
 
 const (
 	defaultTimeout           = 30 * time.Second
-	defaultMaxResponseBytes  = 16 << 20
+	defaultMaxResponseBytes  = 4 << 20
 	defaultRequestsPerMinute = 300
 	defaultUserAgent         = "rollcall"
 )
@@ -35,7 +35,7 @@ type Config struct {
 	// Timeout bounds one request with its answer, not counting the wait for
 	// its turn. 0: 30 s.
 	Timeout time.Duration
-	// MaxResponseBytes bounds the body of an answer. 0: 16 MiB.
+	// MaxResponseBytes bounds the body of an answer. 0: 4 MiB.
 	MaxResponseBytes int64
 	// Metrics may be nil.
 	Metrics *Metrics

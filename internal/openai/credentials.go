@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -49,7 +50,7 @@ func checkBaseURL(raw string, allowInsecure bool) (*url.URL, error) {
 	case err != nil:
 		// url.Parse repeats its input, which might hold a password.
 		return nil, errors.New(field + "is not a URL; write it like " + DefaultBaseURL)
-	case strings.Contains(strings.ToLower(raw), adminKeyPrefix):
+	case strings.Contains(strings.ToLower(raw), adminKeyPrefix), strings.Contains(strings.ToLower(base.Path), adminKeyPrefix):
 		// It would be in the path of each request, and in the logs of each proxy.
 		return nil, errors.New(field + "contains an admin key; write it like " + DefaultBaseURL + ", and put the key into the Secret under its own name")
 	case base.User != nil:
@@ -60,12 +61,24 @@ func checkBaseURL(raw string, allowInsecure bool) (*url.URL, error) {
 		return nil, errors.New(field + "names no host; write it like " + DefaultBaseURL)
 	case base.RawQuery != "" || base.ForceQuery || strings.Contains(raw, "#"):
 		return nil, errors.New(field + "contains a query or a fragment; end it with the path, as in " + DefaultBaseURL)
+	case isAmbiguous(base):
+		return nil, errors.New(field + "has a path with //, . or .., or with a slash or backslash that is encoded, which servers read in different ways; write it as https://host/v1")
+	}
+	// What is sent is spelled as what the status says.
+	base.RawPath = ""
+	switch {
 	case len(base.String()) > maxBaseURL:
 		return nil, fmt.Errorf("%sis longer than %d characters; write it like %s", field, maxBaseURL, DefaultBaseURL)
 	case base.Scheme == "http" && !allowInsecure && !isLoopback(base.Hostname()):
 		return nil, errors.New(field + "is http, which would send the admin key in the clear; use https, or start the manager with --allow-insecure-base-url if this is a simulator")
 	}
 	return base, nil
+}
+
+// isAmbiguous says whether a proxy or a server might take the path for another.
+func isAmbiguous(base *url.URL) bool {
+	return strings.Contains(base.Path, "//") || strings.Contains(base.Path, `\`) || strings.Contains(strings.ToLower(base.RawPath), "%2f") ||
+		slices.ContainsFunc(strings.Split(base.Path, "/"), func(segment string) bool { return segment == "." || segment == ".." })
 }
 
 // maxBaseURL is as long as a status takes, with room for other spellings.

@@ -72,6 +72,19 @@ func TestABaseURLIsCheckedAndItsFaultNamed(t *testing.T) {
 		{"https://SK-ADMIN-hunter2/v1", false, "contains an admin key"},
 		{"https://sk-admin-hunter2@api.openai.com/v1", false, "contains an admin key"},
 		{"https://sk-proxy.example.com/v1", false, ""},
+		{"https://api.openai.com/sk%2Dadmin-hunter2/v1", false, "contains an admin key"},
+		{"https://api.openai.com/team(a)/%76%31", false, ""},
+		{"https://gw.example/", false, ""},
+		{"https://gw.example/mallory/..%2Fvictim/v1", false, "write it as https://host/v1"},
+		{"https://gw.example/%2fvictim/v1", false, "write it as https://host/v1"},
+		{"https://gw.example/mallory/..%5Cvictim/v1", false, "write it as https://host/v1"},
+		{`https://gw.example/mallory/..\victim/v1`, false, "write it as https://host/v1"},
+		{"https://gw.example//v1", false, "write it as https://host/v1"},
+		{"https://gw.example/v1//", false, "write it as https://host/v1"},
+		{"https://gw.example/x/../v1", false, "write it as https://host/v1"},
+		{"https://gw.example/x/%2e%2E/v1", false, "write it as https://host/v1"},
+		{"https://gw.example/./v1", false, "write it as https://host/v1"},
+		{"https://gw.example/v1/%2e", false, "write it as https://host/v1"},
 	} {
 		_, err := NewClient(Config{BaseURL: test.url, AdminKey: testKey, AllowInsecure: test.insecure})
 		switch {

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/openai/openai-go/v3/option"
 
@@ -77,12 +79,60 @@ func (x *exchange) wholeObject(response *http.Response) ([]byte, error) {
 		return nil, e
 	case int64(len(body)) > x.client.maxBody:
 		return nil, x.answered("the answer is longer than %d bytes", x.client.maxBody)
+	case !utf8.Valid(body):
+		return nil, x.answered("the answer is not UTF-8")
 	case !json.Valid(body):
 		return nil, x.answered("the answer is not valid JSON")
 	case !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")):
 		return nil, x.answered("the answer is not a JSON object")
 	}
+	if fault := tooMany(body); fault != "" {
+		return nil, x.answered("%s", fault)
+	}
 	return body, nil
+}
+
+const (
+	// maxElements is the longest array that an answer has: the longest page that is asked for.
+	maxElements = rolesPerPage
+	// maxValues is more than such a page of roles with all of their permissions has.
+	maxValues = 100_000
+)
+
+// tooMany says what valid JSON has too many of, or "". Decoded, an empty object of
+// three bytes may take a kilobyte.
+func tooMany(body []byte) string {
+	values := 0
+	// elements has how many each array has that is open, and below 0 for an object.
+	var elements []int
+	inText := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '[':
+			values++
+			elements = append(elements, 1)
+		case c == '{':
+			values++
+			elements = append(elements, math.MinInt)
+		case c == ']' || c == '}':
+			elements = elements[:len(elements)-1]
+		case c == ',':
+			values++
+			elements[len(elements)-1]++
+			if elements[len(elements)-1] > maxElements {
+				return fmt.Sprintf("the answer has more than %d values in a list", maxElements)
+			}
+		}
+		if values > maxValues {
+			return fmt.Sprintf("the answer has more than %d values", maxValues)
+		}
+	}
+	return ""
 }
 
 // refusal reads the body of an error: {"error":{"message","type","param","code"}}
@@ -164,7 +214,7 @@ func (x *exchange) answered(format string, args ...any) *Error {
 func (x *exchange) inWords(err error) error { return errors.New(x.client.redact(err.Error())) }
 
 func (x *exchange) noteOrganization(header http.Header) {
-	if id := x.client.redact(header.Get("Openai-Organization")); id != "" && len(id) <= maxIDLength {
+	if id := x.client.redact(header.Get("Openai-Organization")); id != "" && len(id) <= maxIDLength && !strings.HasPrefix(id, Unnamed) {
 		x.client.organizationID.Store(&id)
 	}
 }

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		known: map[string]bool{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_api_requests_total",
-			Help: "Requests to the OpenAI API by call and HTTP status; code is none when no answer arrived.",
+			Help: "Requests to the OpenAI API by call and HTTP status; code is none when no answer arrived, and other when HTTP has no such status.",
 		}, []string{organizationLabel, callLabel, "code"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rollcall_api_request_duration_seconds",
@@ -86,8 +87,12 @@ func (m *Metrics) request(organization, endpoint string, status int, took time.D
 		return
 	}
 	code := "none"
-	if status != 0 {
+	switch {
+	case http.StatusText(status) != "":
 		code = strconv.Itoa(status)
+	case status != 0:
+		// A server of somebody's own might make a series with each answer.
+		code = "other"
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()

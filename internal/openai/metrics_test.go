@@ -3,6 +3,7 @@ package openai
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -98,4 +99,17 @@ func TestWithoutMetricsNothingIsCountedAndNothingBreaks(t *testing.T) {
 		t.Error(err)
 	}
 	NewMetrics(nil).request("x", "y", 200, 0)
+}
+
+func TestStatusesThatAreNoneShareASeries(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	client, _ := newMemoryClient(t, func(n int, _ *http.Request) answer { return apiError(600+n, "", "x") },
+		func(c *Config) { c.Metrics = NewMetrics(registry) })
+	for range 20 {
+		_, _ = client.GetUser(t.Context(), "user-1")
+	}
+	want := "rollcall_api_requests_total{call=GET /organization/users/{id},code=other,organization=} 20"
+	if got := series(t, registry); !slices.Contains(got, want) {
+		t.Errorf("got %q", got)
+	}
 }

@@ -91,6 +91,7 @@ func readOnce[T any](ctx context.Context, c *Client, l list[T]) ([]T, error) {
 			seen[l.id(item)] = true
 			size += itemSize + l.texts(item)
 		}
+		size += len(got.next)
 		if size > maxListSize {
 			return nil, &Error{Op: l.call.op, Message: fmt.Sprintf("the list has no end: more than %d items", len(items))}
 		}

@@ -34,7 +34,7 @@ func (c *Client) ListRoles(ctx context.Context) ([]Role, error) {
 			if err != nil {
 				return page[Role]{}, err
 			}
-			return rolePage(got, roleFrom)
+			return rolePage(got, c.roleFrom)
 		},
 	})
 }
@@ -44,7 +44,7 @@ func (c *Client) ListRoles(ctx context.Context) ([]Role, error) {
 // there is no such user.
 func (c *Client) ListUserRoles(ctx context.Context, userID string) ([]RoleAssignment, error) {
 	const op = "list roles of user"
-	if err := checkID(op, "user", userID); err != nil {
+	if err := c.checkID(op, "user", userID); err != nil {
 		return nil, err
 	}
 	return readAll(ctx, c, list[RoleAssignment]{
@@ -65,7 +65,7 @@ func (c *Client) ListUserRoles(ctx context.Context, userID string) ([]RoleAssign
 			if err != nil {
 				return page[RoleAssignment]{}, err
 			}
-			return rolePage(got, listedAssignment)
+			return rolePage(got, c.listedAssignment)
 		},
 	})
 }
@@ -75,7 +75,7 @@ func (c *Client) ListUserRoles(ctx context.Context, userID string) ([]RoleAssign
 // holds for the error when the user does not hold it.
 func (c *Client) GetUserRole(ctx context.Context, userID, roleID string) (RoleAssignment, error) {
 	const op = "get role of user"
-	if err := checkUserAndRole(op, userID, roleID); err != nil {
+	if err := c.checkUserAndRole(op, userID, roleID); err != nil {
 		return RoleAssignment{}, err
 	}
 	return perform(ctx, c, call{op: op, endpoint: EndpointGetUserRole},
@@ -84,47 +84,47 @@ func (c *Client) GetUserRole(ctx context.Context, userID, roleID string) (RoleAs
 			if err != nil {
 				return RoleAssignment{}, err
 			}
-			s := assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
+			s := c.assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
 			return RoleAssignment{
-				RoleID: strings.Clone(got.ID), RoleName: kept(got.Name), Predefined: got.PredefinedRole,
+				RoleID: strings.Clone(got.ID), RoleName: c.kept(got.Name), Predefined: got.PredefinedRole,
 				Inherited: len(got.AssignmentSources) > 0,
 			}, s.err()
 		})
 }
 
-func checkUserAndRole(op, userID, roleID string) error {
-	if err := checkID(op, "user", userID); err != nil {
+func (c *Client) checkUserAndRole(op, userID, roleID string) error {
+	if err := c.checkID(op, "user", userID); err != nil {
 		return err
 	}
-	return checkID(op, "role", roleID)
+	return c.checkID(op, "role", roleID)
 }
 
 func rolePage[W, T any](got *pagination.NextCursorPage[W], from func(*W) (T, error)) (page[T], error) {
 	s := shape{of: "a page of roles"}
 	s.list("data", got.JSON.Data)
 	s.flag("has_more", got.JSON.HasMore)
-	s.optionalText("next", got.JSON.Next)
+	s.cursor("next", got.JSON.Next, got.Next)
 	if err := s.err(); err != nil {
 		return page[T]{}, err
 	}
 	items, err := convert(got.Data, from)
-	return page[T]{items: items, hasMore: got.HasMore, next: got.Next}, err
+	return page[T]{items: items, hasMore: got.HasMore, next: strings.Clone(got.Next)}, err
 }
 
-func roleFrom(got *sdk.Role) (Role, error) {
+func (c *Client) roleFrom(got *sdk.Role) (Role, error) {
 	s := shape{of: "a role"}
 	s.object(got.JSON.Object, "role")
-	s.roleID("id", got.JSON.ID, got.ID)
+	s.id(c, "id", got.JSON.ID, got.ID, maxIDLength)
 	s.text("name", got.JSON.Name)
 	s.flag("predefined_role", got.JSON.PredefinedRole)
 	s.optionalText("resource_type", got.JSON.ResourceType)
-	return Role{ID: strings.Clone(got.ID), Name: kept(got.Name), ResourceType: kept(got.ResourceType), Predefined: got.PredefinedRole}, s.err()
+	return Role{ID: strings.Clone(got.ID), Name: c.kept(got.Name), ResourceType: c.kept(got.ResourceType), Predefined: got.PredefinedRole}, s.err()
 }
 
-func listedAssignment(got *sdk.AdminOrganizationUserRoleListResponse) (RoleAssignment, error) {
-	s := assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
+func (c *Client) listedAssignment(got *sdk.AdminOrganizationUserRoleListResponse) (RoleAssignment, error) {
+	s := c.assignmentShape(got.ID, got.JSON.ID, got.JSON.Name, got.JSON.PredefinedRole, got.JSON.AssignmentSources)
 	return RoleAssignment{
-		RoleID: strings.Clone(got.ID), RoleName: kept(got.Name), Predefined: got.PredefinedRole,
+		RoleID: strings.Clone(got.ID), RoleName: c.kept(got.Name), Predefined: got.PredefinedRole,
 		Inherited: len(got.AssignmentSources) > 0,
 	}, s.err()
 }
@@ -132,9 +132,9 @@ func listedAssignment(got *sdk.AdminOrganizationUserRoleListResponse) (RoleAssig
 // assignmentShape checks what both the list and the single answer have. A
 // wrong predefined_role or assignment_sources would let a role be unassigned
 // that must not be.
-func assignmentShape(roleID string, id, name, predefined, sources respjson.Field) *shape {
+func (c *Client) assignmentShape(roleID string, id, name, predefined, sources respjson.Field) *shape {
 	s := &shape{of: "a role of a user"}
-	s.roleID("id", id, roleID)
+	s.id(c, "id", id, roleID, maxIDLength)
 	s.text("name", name)
 	s.flag("predefined_role", predefined)
 	s.optionalList("assignment_sources", sources)

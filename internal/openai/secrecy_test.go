@@ -212,3 +212,38 @@ func TestTheEnvironmentChangesNothing(t *testing.T) {
 		t.Errorf("it says it is %q", agent)
 	}
 }
+
+func TestAServerThatSendsTheKeyBackDoesNotGetItIntoWhatIsKept(t *testing.T) {
+	with := func(json, value, key string) answer { return ok(strings.Replace(json, value, key, 1)) }
+	onePage := func(item, value string) answer {
+		return ok(`{"object":"list","data":[` + strings.Replace(item, value, "x "+testKey, 1) + `],"has_more":false,"next":null}`)
+	}
+	for name, test := range map[string]struct {
+		answer answer
+		call   func(*Client) (any, error)
+		fault  string
+	}{
+		"a user's name":      {with(userJSON, "Ada", strings.Repeat("x", 1010)+testKey), func(c *Client) (any, error) { return c.GetUser(t.Context(), "user-1") }, ""},
+		"a user's role":      {with(userJSON, "owner", testKey), func(c *Client) (any, error) { return c.GetUser(t.Context(), "user-1") }, ""},
+		"a user's persona":   {with(userJSON, "builder", testKey), func(c *Client) (any, error) { return c.GetUser(t.Context(), "user-1") }, ""},
+		"a user's email":     {with(userJSON, "ada", testKey), func(c *Client) (any, error) { return c.GetUser(t.Context(), "user-1") }, "email has the admin key"},
+		"a user's ID":        {onePage(userJSON, "user-1"), func(c *Client) (any, error) { return c.ListUsers(t.Context()) }, "id has the admin key"},
+		"a role's name":      {onePage(roleJSON, "Auditor"), func(c *Client) (any, error) { return c.ListRoles(t.Context()) }, ""},
+		"a role's ID":        {onePage(roleJSON, "role-1"), func(c *Client) (any, error) { return c.ListRoles(t.Context()) }, "id has the admin key"},
+		"the name of one":    {with(assignmentJSON, "Auditor", testKey), func(c *Client) (any, error) { return c.GetUserRole(t.Context(), "user-1", "role-1") }, ""},
+		"the name of a held": {onePage(assignmentJSON, "Auditor"), func(c *Client) (any, error) { return c.ListUserRoles(t.Context(), "user-1") }, ""},
+		"the ID of a held":   {onePage(assignmentJSON, "role-1"), func(c *Client) (any, error) { return c.ListUserRoles(t.Context(), "user-1") }, "id has the admin key"},
+		"what is asked for":  {ok(userJSON), func(c *Client) (any, error) { return c.GetUser(t.Context(), testKey+"/x") }, "is not a user ID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := newMemoryClient(t, answers(test.answer))
+			got, err := test.call(client)
+			if (err != nil) != (test.fault != "") || err != nil && !strings.Contains(err.Error(), test.fault) {
+				t.Errorf("got %v, want %q", err, test.fault)
+			}
+			if text := shown(got) + shown(err); secretIn(text) {
+				t.Errorf("the key is shown:\n%s", text)
+			}
+		})
+	}
+}

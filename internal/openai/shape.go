@@ -44,10 +44,22 @@ func (s *shape) text(name string, f respjson.Field) {
 	s.mustf(isString(f) && f.Raw() != `""`, "%s is missing or not a string", name)
 }
 
-// roleID: the text of an ID.
-func (s *shape) roleID(name string, f respjson.Field, id string) {
+// id: the text of an ID.
+func (s *shape) id(c *Client, name string, f respjson.Field, id string, most int) {
 	s.text(name, f)
-	s.mustf(len(id) <= maxIDLength, "%s is longer than %d bytes", name, maxIDLength)
+	s.mustf(len(id) <= most, "%s is longer than %d bytes", name, most)
+	s.noKey(c, name, id)
+}
+
+// noKey: a text in which nothing can be cut out, since it says who or what is meant.
+func (s *shape) noKey(c *Client, name, text string) {
+	s.mustf(c.withoutKey(text) == text, "%s has the admin key", name)
+}
+
+// cursor: a short string, null or absent.
+func (s *shape) cursor(name string, f respjson.Field, value string) {
+	s.optionalText(name, f)
+	s.mustf(len(value) <= maxIDLength, "%s is longer than %d bytes", name, maxIDLength)
 }
 
 // optionalText: a string, null or absent.
@@ -87,9 +99,10 @@ func (s *shape) optionalList(name string, f respjson.Field) {
 // a manifest may say. An e-mail address, for one, is never so long.
 const maxText = 1024
 
-// kept is a copy of a text, cut if it is too long. It lets the page go that the
-// text came in.
-func kept(text string) string {
+// kept is a copy of a text without the key, cut if it is too long. It lets the
+// page go that the text came in.
+func (c *Client) kept(text string) string {
+	text = c.withoutKey(text)
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
 	}

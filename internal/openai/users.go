@@ -37,7 +37,7 @@ func (c *Client) listUsers(ctx context.Context, op string, emails []string) ([]U
 			if err != nil {
 				return page[User]{}, err
 			}
-			return userPage(got)
+			return c.userPage(got)
 		},
 	})
 }
@@ -45,7 +45,7 @@ func (c *Client) listUsers(ctx context.Context, op string, emails []string) ([]U
 // GetUser reads one user. [IsNotFound] holds for the error when there is none.
 func (c *Client) GetUser(ctx context.Context, userID string) (User, error) {
 	const op = "get user"
-	if err := checkID(op, "user", userID); err != nil {
+	if err := c.checkID(op, "user", userID); err != nil {
 		return User{}, err
 	}
 	return perform(ctx, c, call{op: op, endpoint: EndpointGetUser},
@@ -54,25 +54,25 @@ func (c *Client) GetUser(ctx context.Context, userID string) (User, error) {
 			if err != nil {
 				return User{}, err
 			}
-			return userWithID(got, userID)
+			return c.userWithID(got, userID)
 		})
 }
 
-func userPage(got *pagination.ConversationCursorPage[sdk.OrganizationUser]) (page[User], error) {
+func (c *Client) userPage(got *pagination.ConversationCursorPage[sdk.OrganizationUser]) (page[User], error) {
 	s := shape{of: "a page of users"}
 	s.list("data", got.JSON.Data)
 	s.flag("has_more", got.JSON.HasMore)
-	s.optionalText("last_id", got.JSON.LastID)
+	s.cursor("last_id", got.JSON.LastID, got.LastID)
 	if err := s.err(); err != nil {
 		return page[User]{}, err
 	}
-	users, err := convert(got.Data, userFrom)
-	return page[User]{items: users, hasMore: got.HasMore, next: got.LastID}, err
+	users, err := convert(got.Data, c.userFrom)
+	return page[User]{items: users, hasMore: got.HasMore, next: strings.Clone(got.LastID)}, err
 }
 
 // userWithID checks that the answer is about the user asked for.
-func userWithID(got *sdk.OrganizationUser, userID string) (User, error) {
-	user, err := userFrom(got)
+func (c *Client) userWithID(got *sdk.OrganizationUser, userID string) (User, error) {
+	user, err := c.userFrom(got)
 	if err != nil {
 		return User{}, err
 	}
@@ -83,13 +83,15 @@ func userWithID(got *sdk.OrganizationUser, userID string) (User, error) {
 
 // userFrom checks the fields that decisions rest on. Others are ignored, so a
 // field that the API adds or drops does no harm.
-func userFrom(got *sdk.OrganizationUser) (User, error) {
+func (c *Client) userFrom(got *sdk.OrganizationUser) (User, error) {
 	s := shape{of: "a user"}
 	s.object(got.JSON.Object, "organization.user")
-	s.text("id", got.JSON.ID)
-	s.mustf(len(got.ID) <= maxUserIDLength, "id is longer than %d bytes", maxUserIDLength)
+	s.id(c, "id", got.JSON.ID, got.ID, maxUserIDLength)
 	s.number("added_at", got.JSON.AddedAt)
 	s.optionalText("email", got.JSON.Email)
+	// Both are also in the nested user, for when they are null outside.
+	email, name := cmp.Or(got.Email, got.User.Email), cmp.Or(got.Name, got.User.Name)
+	s.noKey(c, "email", email)
 	s.optionalText("name", got.JSON.Name)
 	s.optionalText("role", got.JSON.Role)
 	s.optionalText("developer_persona", got.JSON.DeveloperPersona)
@@ -102,13 +104,12 @@ func userFrom(got *sdk.OrganizationUser) (User, error) {
 	}
 	// The strings are parts of the page that they came in: a copy lets the page go.
 	return User{
-		ID: strings.Clone(got.ID),
-		// Both are also in the nested user, for when they are null outside.
-		Email:            kept(cmp.Or(got.Email, got.User.Email)),
-		Name:             kept(cmp.Or(got.Name, got.User.Name)),
-		Role:             kept(got.Role),
-		DeveloperPersona: kept(got.DeveloperPersona),
-		TechnicalLevel:   kept(got.TechnicalLevel),
+		ID:               strings.Clone(got.ID),
+		Email:            c.kept(email),
+		Name:             c.kept(name),
+		Role:             c.kept(got.Role),
+		DeveloperPersona: c.kept(got.DeveloperPersona),
+		TechnicalLevel:   c.kept(got.TechnicalLevel),
 		AddedAt:          addedAt(got.AddedAt),
 		IsDefault:        got.IsDefault,
 		IsServiceAccount: got.IsServiceAccount,

@@ -71,7 +71,7 @@ func Cut(message string, most int) string {
 	if len(message) <= most {
 		return message
 	}
-	for !utf8.RuneStart(message[most]) {
+	for most > 0 && !utf8.RuneStart(message[most]) {
 		most--
 	}
 	return message[:most] + "..."

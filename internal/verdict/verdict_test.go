@@ -191,3 +191,9 @@ func TestASecretWithoutTheKeyTellsNoOtherKeys(t *testing.T) {
 		})
 	}
 }
+
+func TestATextThatIsNoUTF8IsCutToo(t *testing.T) {
+	if got := Cut(strings.Repeat("\x80", 30), 20); got != "..." {
+		t.Errorf("got %q", got)
+	}
+}
