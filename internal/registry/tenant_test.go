@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"testing"
@@ -66,6 +67,25 @@ func TestAnObjectWithoutAGoodKeyHoldsNobodyToItsCeiling(t *testing.T) {
 			end()
 			s.Expect("burst afterwards: "+what, before, o.Links().Limiter().Burst())
 		}
+	})
+}
+
+// No status takes such an ID, so that each answer would make another organization.
+func TestAServerThatNamesAnObjectMakesNoOrganizations(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		evil, answered := s.Host("evil", "", Persons(3)...), 0
+		s.APIs["evil"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answered++
+			w.Header().Set("Openai-Organization", fmt.Sprint("object:", answered))
+			evil.ServeHTTP(w, r)
+		})
+		s.Organization("mallory")
+		for range 5 {
+			s.Connect("mallory", "evil", Hourly, link.Pair{})
+			s.Settle(time.Second)
+			s.All.Suspend(ObjectName("mallory"))
+		}
+		s.Expect("organizations", 1, s.All.Kept()[0])
 	})
 }
 
