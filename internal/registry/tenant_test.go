@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,11 +74,11 @@ func TestAnObjectWithoutAGoodKeyHoldsNobodyToItsCeiling(t *testing.T) {
 // No status takes such an ID, so that each answer would make another organization.
 func TestAServerThatNamesAnObjectMakesNoOrganizations(t *testing.T) {
 	InScene(t, func(s *Scene) {
-		evil, answered := s.Host("evil", "", Persons(3)...), 0
-		s.APIs["evil"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			answered++
-			w.Header().Set("Openai-Organization", fmt.Sprint("object:", answered))
-			evil.ServeHTTP(w, r)
+		var answered atomic.Int64
+		s.APIs["evil"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Openai-Organization", fmt.Sprint("object:", answered.Add(1)))
+			_, _ = w.Write([]byte(`{"object":"list","data":[],"has_more":false,"next":null}`))
 		})
 		s.Organization("mallory")
 		for range 5 {
