@@ -1,8 +1,10 @@
 package registry_test
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +68,25 @@ func TestAnObjectWithoutAGoodKeyHoldsNobodyToItsCeiling(t *testing.T) {
 			end()
 			s.Expect("burst afterwards: "+what, before, o.Links().Limiter().Burst())
 		}
+	})
+}
+
+// No status takes such an ID, so that each answer would make another organization.
+func TestAServerThatNamesAnObjectMakesNoOrganizations(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		var answered atomic.Int64
+		s.APIs["evil"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Openai-Organization", fmt.Sprint("object:", answered.Add(1)))
+			_, _ = w.Write([]byte(`{"object":"list","data":[],"has_more":false,"next":null}`))
+		})
+		s.Organization("mallory")
+		for range 5 {
+			s.Connect("mallory", "evil", Hourly, link.Pair{})
+			s.Settle(time.Second)
+			s.All.Suspend(ObjectName("mallory"))
+		}
+		s.Expect("organizations", 1, s.All.Kept()[0])
 	})
 }
 
