@@ -57,16 +57,7 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 				continue
 			}
 		}
-		var step plan.Step
-		for _, due := range d.Steps {
-			if due.Step.Verb == plan.Remove {
-				step = due.Step
-			}
-		}
-		v, held := verdict.Leaver(said.Fact, declared.WhoLeft(line), org, step)
-		if said.Fact.Kind == plan.Pending && line.Held != "" {
-			v, held = verdict.AsItWas(), line.Held // it is looked at again whether what held them still does
-		}
+		v, held := leaverSays(org, line, d, said)
 		if v.State != verdict.Ready {
 			seen.verdicts = append(seen.verdicts, v)
 		}
@@ -76,6 +67,20 @@ func (r *organizationReconciler) leavers(ctx context.Context, org *v1alpha1.Orga
 		seen.held[line.UserID] = verdict.Cut(held, 400)
 	}
 	return seen, ended, nil
+}
+
+// leaverSays is what is said of somebody who is still to leave, of the Organization and in their line.
+func leaverSays(org *v1alpha1.Organization, line v1alpha1.Leaver, d plan.Decision, said plan.Said) (verdict.Verdict, string) {
+	if said.Fact.Kind == plan.Pending && line.Held != "" {
+		return verdict.AsItWas(), line.Held // it is looked at again whether what held them still does
+	}
+	var step plan.Step
+	for _, due := range d.Steps {
+		if due.Step.Verb == plan.Remove {
+			step = due.Step
+		}
+	}
+	return verdict.Leaver(said.Fact, declared.WhoLeft(line), org, step)
 }
 
 // end says how it ended with somebody who is no leaver any more. That an OrgUser declares them again is looked at live,

@@ -1,6 +1,7 @@
 package organization_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -21,9 +22,7 @@ func TestTheAnswerOfAnotherOrganizationToAChangeIsNotBelieved(t *testing.T) {
 		s.APIs["api"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			recorder := httptest.NewRecorder()
 			api.ServeHTTP(recorder, r)
-			for name, values := range recorder.Header() {
-				w.Header()[name] = values
-			}
+			maps.Copy(w.Header(), recorder.Header())
 			if r.Method == http.MethodPost {
 				w.Header().Set("Openai-Organization", "org-2")
 			}

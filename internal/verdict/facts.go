@@ -57,12 +57,7 @@ func ofFact(f plan.Fact, who string, organization *v1alpha1.Organization, steps 
 	case plan.AddressChanged:
 		return Verdict{Stalled, v1alpha1.ReasonConflict, addressChanged(f, who)}
 	case plan.DeclaredElsewhere:
-		state := Stalled
-		if f.Until != 0 {
-			state = Waiting // the older one may be about to go
-		}
-		return Verdict{state, v1alpha1.ReasonConflict,
-			fmt.Sprintf("OrgUser %s declares %s too and is older, so it acts and this object does nothing; delete one of the two", f.Object, who)}
+		return declaredElsewhere(f, who)
 	case plan.Paused:
 		return Paused()
 	case plan.OrganizationPaused:
@@ -108,6 +103,15 @@ func addressChanged(f plan.Fact, who string) string {
 	}
 	return words + ". Nothing is changed on a guess: to follow the person, create an OrgUser with their new address or userID; " +
 		"to follow the address, create this one anew, with deletionPolicy: Retain on the old one"
+}
+
+func declaredElsewhere(f plan.Fact, who string) Verdict {
+	state := Stalled
+	if f.Until != 0 {
+		state = Waiting // the older one may be about to go
+	}
+	return Verdict{state, v1alpha1.ReasonConflict,
+		fmt.Sprintf("OrgUser %s declares %s too and is older, so it acts and this object does nothing; delete one of the two", f.Object, who)}
 }
 
 func orNone(email string) string {
