@@ -62,7 +62,7 @@ if grep -qx "$told" <<<"$selected"; then
   go build -o "$scratch/ginkgo" github.com/onsi/ginkgo/v2/ginkgo
   stories() { "$scratch/ginkgo" --procs=4 --no-color --timeout=40m ./internal/controller >"$scratch/stories" 2>&1; }
   with_progress "telling the stories of internal/controller" stories || status=$?
-  grep -v '^[[:space:]]*$' "$scratch/stories" | tail -n $((status == 0 ? 3 : 400))
+  grep -v '^[[:space:]]*$' "$scratch/stories" | tail -n $((status == 0 ? 3 : 3000))
   specs=$(sed -n 's/^Ran \([0-9]*\) of .*/\1/p' "$scratch/stories")
 fi
 # -count=1: what kubectl reads and which control plane runs is beyond what Go's test cache looks at.

@@ -409,8 +409,8 @@ func TestALookFindsWhatNoCacheHasYet(t *testing.T) {
 	cache := NewCache(cached, time.Now)
 	g := Gathered{Organizations: []*v1alpha1.Organization{acme()}}
 	for role, want := range map[string][]string{
-		"":       {"acme", "byid", "bystatus", "edited", "new", "replaced"},
-		"role-1": {"acme", "byid", "bystatus", "edited", "new", "replaced", "unresolved", "viewers"},
+		"":       {"acme", "byid", "bystatus", "edited", "known", "new", "replaced"},
+		"role-1": {"acme", "byid", "bystatus", "edited", "known", "new", "replaced", "unresolved", "viewers"},
 	} {
 		got, err := cache.NewLook(broken{Client: liveKube}).Unseen(t.Context(), g, ada, role)
 		if err != nil {

@@ -3,6 +3,7 @@ package declared
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,9 +179,18 @@ func (l *Look) Unseen(ctx context.Context, g Gathered, user plan.User, roleID st
 	return g, nil
 }
 
-// unseenUsers adds the OrgUsers that name or remember the user: by their status and spec, and of those that remember
-// nobody yet the ones that the cache does not have as they are.
+// unseenUsers adds the OrgUsers that name or remember the user. Those that remember nobody yet are listed first: one that is
+// matched between two lists is in one of them.
 func (l *Look) unseenUsers(ctx context.Context, namespace string, g *Gathered, user plan.User) error {
+	unmatched, err := once(l, "unmatched orgusers "+namespace, func() ([]v1alpha1.OrgUser, error) { return l.unmatchedUsers(ctx, namespace) })
+	if err != nil {
+		return err
+	}
+	for i := range unmatched {
+		if unmatched[i].Spec.UserID == user.ID || user.Email != "" && plan.Fold(unmatched[i].Spec.Email) == plan.Fold(user.Email) {
+			g.addMissing(&unmatched[i])
+		}
+	}
 	for _, field := range []string{"status.userID", "spec.userID"} {
 		list, err := l.usersWith(ctx, namespace, field, user.ID)
 		if err != nil {
@@ -188,15 +198,6 @@ func (l *Look) unseenUsers(ctx context.Context, namespace string, g *Gathered, u
 		}
 		for i := range list {
 			g.addUser(&list[i])
-		}
-	}
-	unknown, err := once(l, "unknown orgusers "+namespace, func() ([]v1alpha1.OrgUser, error) { return l.unknownUsers(ctx, namespace) })
-	if err != nil {
-		return err
-	}
-	for i := range unknown {
-		if unknown[i].Spec.UserID == user.ID || user.Email != "" && plan.Fold(unknown[i].Spec.Email) == plan.Fold(user.Email) {
-			g.addUser(&unknown[i])
 		}
 	}
 	return nil
@@ -210,37 +211,36 @@ func (l *Look) usersWith(ctx context.Context, namespace, field, value string) ([
 	})
 }
 
-// unknownUsers are the OrgUsers without a user in their status that the cache does not have, or has otherwise. Whom an
-// OrgUser names changes with its generation only.
-func (l *Look) unknownUsers(ctx context.Context, namespace string) ([]v1alpha1.OrgUser, error) {
+// unmatchedUsers are the OrgUsers without a user in their status: as the cache has them, where it has them as they are, since
+// whom an OrgUser names changes with its generation only, and else read live. What was gathered before may lack also those
+// that the cache has by now.
+func (l *Look) unmatchedUsers(ctx context.Context, namespace string) ([]v1alpha1.OrgUser, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("OrgUserList"))
 	if err := l.live.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"status.userID": ""}); err != nil {
 		return nil, listed(err)
 	}
-	var unknown []v1alpha1.OrgUser
+	var unmatched []v1alpha1.OrgUser
 	for i := range list.Items {
-		known, err := l.cache.orgUser(ctx, namespace, list.Items[i].Name)
+		user, err := l.cache.orgUser(ctx, namespace, list.Items[i].Name)
 		if err != nil {
 			return nil, err
 		}
-		if known != nil && known.UID == list.Items[i].UID && known.Generation == list.Items[i].Generation {
-			continue
-		}
-		user, err := l.orgUser(ctx, client.ObjectKeyFromObject(&list.Items[i]))
-		if err != nil {
-			return nil, err
+		if user == nil || user.UID != list.Items[i].UID || user.Generation != list.Items[i].Generation {
+			if user, err = l.orgUser(ctx, client.ObjectKeyFromObject(&list.Items[i])); err != nil {
+				return nil, err
+			}
 		}
 		if user != nil {
-			unknown = append(unknown, *user)
+			unmatched = append(unmatched, *user)
 		}
 	}
-	return unknown, nil
+	return unmatched, nil
 }
 
 // unseenBindings adds the bindings of the role, and those that have no role in their status yet, as they are now.
 func (l *Look) unseenBindings(ctx context.Context, namespace string, g *Gathered, roleID string) error {
-	for _, value := range []string{roleID, ""} {
+	for _, value := range []string{"", roleID} { // in this order, as the OrgUsers
 		bindings, err := once(l, "bindings "+namespace+" "+value, func() ([]v1alpha1.OrgUserRoleBinding, error) {
 			list := &v1alpha1.OrgUserRoleBindingList{}
 			err := l.live.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"status.roleID": value})
@@ -272,6 +272,13 @@ func (g *Gathered) addUser(user *v1alpha1.OrgUser) {
 		}
 	}
 	g.Users = append(g.Users, user)
+}
+
+// addMissing adds an OrgUser, unless one was read live already.
+func (g *Gathered) addMissing(user *v1alpha1.OrgUser) {
+	if !slices.ContainsFunc(g.Users, func(known *v1alpha1.OrgUser) bool { return known.UID == user.UID }) {
+		g.Users = append(g.Users, user)
+	}
 }
 
 func (g *Gathered) addBinding(binding *v1alpha1.OrgUserRoleBinding) {

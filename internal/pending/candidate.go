@@ -2,6 +2,7 @@ package pending
 
 import (
 	"cmp"
+	"reflect"
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -92,6 +93,13 @@ func EndpointOf(step plan.Step) budget.Endpoint {
 		return openai.EndpointAssignRole
 	}
 	return openai.EndpointUnassignRole
+}
+
+// sameWork says whether two are the same but for how urgent they are.
+func (c *Candidate) sameWork(other *Candidate) bool {
+	work := *c
+	work.Urgency, work.since = other.Urgency, other.since
+	return c == other || reflect.DeepEqual(&work, other)
 }
 
 // before compares one thing after another, and makes nothing for it: many wait, and each turn asks for the first.

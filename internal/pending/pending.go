@@ -202,7 +202,7 @@ func (p *People) Waiting(l Lane, most int, which func(*Candidate) bool) []*Candi
 func (p *People) Hold(c *Candidate, keys []plan.Key) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.candidates[c.Key] != c {
+	if now := p.candidates[c.Key]; now == nil || !now.sameWork(c) {
 		return false
 	}
 	if p.isBusy(keys) {
