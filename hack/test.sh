@@ -60,7 +60,7 @@ if grep -qx "$told" <<<"$selected"; then
   # The stories wait more than they work: several processes share them, each with a control plane of its own.
   selected=$(grep -vx "$told" <<<"$selected")
   go build -o "$scratch/ginkgo" github.com/onsi/ginkgo/v2/ginkgo
-  stories() { "$scratch/ginkgo" --procs=4 --no-color --timeout=40m ./internal/controller >"$scratch/stories" 2>&1; }
+  stories() { "$scratch/ginkgo" --procs=3 --no-color --timeout=40m ./internal/controller >"$scratch/stories" 2>&1; }
   with_progress "telling the stories of internal/controller" stories || status=$?
   grep -v '^[[:space:]]*$' "$scratch/stories" | tail -n $((status == 0 ? 3 : 3000))
   specs=$(sed -n 's/^Ran \([0-9]*\) of .*/\1/p' "$scratch/stories")

@@ -54,10 +54,13 @@ func (s *soak) declareSomebody() {
 		s.notef("%s, which is being deleted, gets the policy Retain", user.Name)
 		user.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
+	there := true
 	s.declare(user.Spec.Email, user.Spec, func() {
-		Expect(client.IgnoreNotFound(admin.Patch(s.ctx, user, client.MergeFrom(before)))).To(Succeed())
+		err := admin.Patch(s.ctx, user, client.MergeFrom(before))
+		Expect(client.IgnoreNotFound(err)).To(Succeed())
+		there = err == nil // else it went in this moment, as it was
 	})
-	if !user.DeletionTimestamp.IsZero() {
+	if there && !user.DeletionTimestamp.IsZero() {
 		s.stand(user.Spec.Email, retiredWithRetain)
 	}
 }

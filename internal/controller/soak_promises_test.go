@@ -3,6 +3,7 @@ package controller_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -143,10 +144,10 @@ func (s *soak) expectPromisesKept() {
 	s.expectLookAfterLostAnswer()
 }
 
-// lookBefore is the last list by addresses before a call: owners who must stay are seen there.
+// lookBefore is the last list by addresses before a call that looks at its user: owners who must stay are seen there too.
 func lookBefore(journal []openaitest.Call, i int) openaitest.Call {
 	for _, call := range slices.Backward(journal[:i]) {
-		if call.Method == http.MethodGet && call.Endpoint == "/organization/users" && strings.Contains(call.Query, "emails") {
+		if call.Method == http.MethodGet && call.Endpoint == "/organization/users" && strings.Contains(call.Query, url.QueryEscape(journal[i].Email)) {
 			return call
 		}
 	}

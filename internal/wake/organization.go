@@ -67,6 +67,9 @@ func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organiza
 			o.WakeObject(ctx, named(after))
 		}
 	}
+	if o != nil && removals(after) < removals(before) {
+		o.FreeGuarded() // one was given back, or another window began
+	}
 	// The objects that wait for their Organization are told when that has something to say.
 	if len(before.Status.Conditions) == 0 && len(after.Status.Conditions) > 0 {
 		h.Edge.WakeObjects(named(after))
@@ -80,6 +83,14 @@ func (h *Handlers) changed(ctx context.Context, before, after *v1alpha1.Organiza
 			h.Edge.WakeObjects(named(after))
 		}
 	}
+}
+
+// removals are those that are counted in the window.
+func removals(org *v1alpha1.Organization) int32 {
+	if org.Status.Removals == nil {
+		return 0
+	}
+	return org.Status.Removals.Count
 }
 
 // differingLeavers are the keys of those who became leavers, or are none any more.
