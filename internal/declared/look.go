@@ -100,6 +100,13 @@ func (l *Look) Organization(ctx context.Context, name types.NamespacedName) (*v1
 	return get(ctx, l, "organization", name, &v1alpha1.Organization{})
 }
 
+// Changed has an Organization read anew by whoever asks next, since it was written.
+func (l *Look) Changed(name types.NamespacedName) {
+	l.answers.mu.Lock()
+	defer l.answers.mu.Unlock()
+	delete(l.answers.memo, "organization "+name.String())
+}
+
 func (l *Look) orgUser(ctx context.Context, name types.NamespacedName) (*v1alpha1.OrgUser, error) {
 	return get(ctx, l, "orguser", name, &v1alpha1.OrgUser{})
 }

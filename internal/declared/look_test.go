@@ -73,6 +73,22 @@ func TestAnAnswerServesOthersForAMomentAndEachLookKnowsHowOldItsAnswersAre(t *te
 	})
 }
 
+func TestWhatWasWrittenIsReadAnew(t *testing.T) {
+	kube := clusterOf(t, acme())
+	reads := 0
+	look := NewCache(kube, time.Now).NewLook(counting{kube, &reads})
+	name := client.ObjectKey{Namespace: "team", Name: "acme"}
+	for _, ask := range []func(){func() {}, func() {}, func() { look.Changed(name) }} {
+		ask()
+		if _, err := look.Organization(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reads != 2 {
+		t.Errorf("%d reads, want one and one after the write", reads)
+	}
+}
+
 // counting counts the reads.
 type counting struct {
 	client.Client

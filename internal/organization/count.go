@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,41 +14,35 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/window"
 )
 
-// removals counts the removals in the present windows of all Organization objects that stand for the organization, live,
-// and says when the first of these windows ends.
-func (t *turn) removals(ctx context.Context) (int, time.Time, error) {
+// organizations are the Organization objects that stand for the organization, as the cache or a look has them.
+func (t *turn) organizations(ctx context.Context, from interface {
+	Organization(ctx context.Context, name types.NamespacedName) (*v1alpha1.Organization, error)
+}) ([]*v1alpha1.Organization, error) {
 	var orgs []*v1alpha1.Organization
 	for _, name := range t.objects() {
-		org, err := t.look.Organization(ctx, name)
+		org, err := from.Organization(ctx, name)
 		if err != nil {
-			return 0, time.Time{}, err
+			return nil, fmt.Errorf("read Organization %s: %w", name, err)
 		}
 		if org != nil {
 			orgs = append(orgs, org)
 		}
 	}
-	count, until := window.Removals(orgs, t.links.Acts, t.world.Now())
-	for _, org := range orgs {
-		count += t.counted[client.ObjectKeyFromObject(org)] // after it had read the object
-	}
-	return count, until, nil
+	return orgs, nil
 }
 
 // countRemovals counts removals before they are made, all of a turn in one write, so that a manager that is killed cannot
 // make them twice on one count. It fails if what they rest on changed since it was read.
-func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, count int, leavers []string) error {
-	name := types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}
-	err := t.world.Edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
+func (t *turn) countRemovals(ctx context.Context, seen *v1alpha1.Organization, leavers []string) error {
+	name := client.ObjectKeyFromObject(seen)
+	defer t.look.Changed(name)
+	return t.world.Edge.Write(ctx, name, func(org *v1alpha1.Organization) error {
 		if err := unchanged(seen, org, leavers); err != nil {
 			return err
 		}
-		window.Count(org, count, t.world.Now())
+		window.Count(org, len(leavers), t.world.Now())
 		return nil
 	})
-	if err == nil {
-		t.counted[name] += count
-	}
-	return err
 }
 
 // unchanged says whether all that removals rest on is as it was seen.

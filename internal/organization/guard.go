@@ -2,7 +2,7 @@ package organization
 
 import (
 	"context"
-	"maps"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,7 +18,7 @@ import (
 // left is what the guard has left, on what is kept: only so many are looked at.
 type left struct {
 	t         *turn
-	objects   map[plan.Ref]*v1alpha1.Organization
+	objects   []*v1alpha1.Organization
 	owners    int
 	removals  int
 	users     int
@@ -32,20 +32,11 @@ func (l *left) prepare(ctx context.Context) {
 		return
 	}
 	l.prepared = true
-	l.objects = map[plan.Ref]*v1alpha1.Organization{}
 	l.users, l.owners = l.t.roster.Size()
-	for _, name := range l.t.objects() {
-		org, err := l.t.world.Cache.Organization(ctx, name)
-		if err != nil {
-			l.lastError = err
-			return
-		}
-		if org == nil {
-			continue
-		}
-		l.objects[declared.RefOf(org)] = org
+	if l.objects, l.lastError = l.t.organizations(ctx, l.t.world.Cache); l.lastError != nil {
+		return
 	}
-	l.removals, l.until = window.Removals(slices.Collect(maps.Values(l.objects)), l.t.links.Acts, l.t.world.Now())
+	l.removals, l.until = window.Removals(l.objects, l.t.links.Acts, l.t.world.Now())
 }
 
 // allows says whether the guard lets the candidate come to the look, and counts them if so. Else it is kept that it does
@@ -59,14 +50,15 @@ func (l *left) allows(ctx context.Context, c *pending.Candidate) bool {
 		return true // it is asked again on a fresh look
 	}
 	for _, due := range c.Steps {
-		org := l.objects[due.Asker]
-		if org == nil {
+		at := slices.IndexFunc(l.objects, func(org *v1alpha1.Organization) bool { return declared.RefOf(org) == due.Asker })
+		if at < 0 {
 			continue
 		}
 		facts := plan.Facts{Owners: l.owners, Removals: l.removals}
-		_, held := plan.Guard([]plan.Step{due.Step}, window.Rules(org, l.users+l.removals), facts)
+		rules := window.Rules(l.objects[at], l.objects, l.t.links.Acts, l.users+l.removals)
+		_, held := plan.Guard([]plan.Step{due.Step}, rules, facts)
 		if len(held) > 0 {
-			l.t.hold(c.User, due, held[0].Rule, org, facts, l.until)
+			l.t.hold(c.User, due, held[0].Rule, rules, facts, l.until)
 			return false
 		}
 		if due.Step.DemotesOwner {
@@ -80,11 +72,11 @@ func (l *left) allows(ctx context.Context, c *pending.Candidate) bool {
 }
 
 // hold keeps that the guard holds a step, and until when.
-func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.Organization, facts plan.Facts, until time.Time) {
+func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, rules plan.Rules, facts plan.Facts, until time.Time) {
 	target, fingerprint := due.Step.Target(), (&plan.Person{User: user}).Fingerprint(due.Step, due.Asker)
 	fact := plan.Fact{Kind: plan.Guarded, Rule: rule, Object: due.Asker}
 	if rule == plan.RuleMinOwners {
-		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: int(org.Spec.Guard.MinOwners)}
+		fact.Numbers = plan.Numbers{Would: facts.Owners - 1, Most: rules.MinOwners}
 		// An owner more wakes them. But owners whom a look did not show, or whose change is in doubt, may count again though
 		// none is more.
 		t.tries.Failed(target, fingerprint, fact, tries.Refusal)
@@ -92,7 +84,7 @@ func (t *turn) hold(user plan.User, due plan.Due, rule plan.Rule, org *v1alpha1.
 		return
 	}
 	held := plan.Try{Fingerprint: fingerprint}
-	fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: window.Rules(org, facts.Removals+t.users()).MaxRemovals}
+	fact.Numbers = plan.Numbers{Would: facts.Removals + 1, Most: rules.MaxRemovals}
 	if until.IsZero() {
 		until = t.world.Now() // what counts is of this turn, and its window is not known yet
 	}
@@ -110,8 +102,7 @@ func (t *turn) users() int {
 
 // stayingOwners are the owners who are to be looked at, since somebody of the turn may be one no more: as many as must
 // stay, and nobody whose own change is in doubt.
-func (t *turn) stayingOwners() []openai.User {
-	needed := 0
+func (t *turn) stayingOwners(ctx context.Context) []openai.User {
 	changing := map[string]bool{}
 	for _, p := range t.people {
 		for _, due := range p.Candidate.Steps {
@@ -119,16 +110,18 @@ func (t *turn) stayingOwners() []openai.User {
 				continue
 			}
 			changing[p.Key.ID] = true
-			org, err := t.world.Cache.Organization(context.Background(), namespacedName(due.Asker))
-			if err == nil && org != nil {
-				needed = max(needed, int(org.Spec.Guard.MinOwners))
-			}
 		}
 	}
-	var staying []openai.User
-	if needed == 0 {
+	if len(changing) == 0 {
 		return nil
 	}
+	orgs, err := t.organizations(ctx, t.world.Cache)
+	if err != nil {
+		t.log.Error(err, "it cannot be told how many owners must stay, so who may be one no more is held; asked again")
+		return nil
+	}
+	needed := window.MinOwners(orgs, t.links.Acts)
+	var staying []openai.User
 	for _, owner := range t.roster.Owners() {
 		if len(staying) == needed {
 			break
@@ -144,13 +137,13 @@ func (t *turn) stayingOwners() []openai.User {
 func (t *turn) take(ctx context.Context) {
 	owners := t.ownersSeen()
 	for _, asker := range t.askers() {
-		org, err := t.look.Organization(ctx, namespacedName(asker))
-		if err != nil || org == nil {
-			continue
-		}
-		passed, err := t.pass(ctx, org, asker, &owners)
+		passed, err := t.pass(ctx, asker, &owners)
 		if err != nil {
 			t.log.Error(err, "the guard cannot be asked, so nothing is taken; tried again", "organization", asker.String())
+			for _, step := range passed {
+				t.tries.Failed(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
+					plan.Fact{Kind: plan.Retrying, Words: err.Error()}, tries.Retry)
+			}
 			continue
 		}
 		t.makeTaking(ctx, passed)
@@ -219,20 +212,27 @@ func (t *turn) asked(asker plan.Ref) []passing {
 	return steps
 }
 
-// pass returns the steps of one asker that its guard lets pass, and counts its removals.
-func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.Ref, owners *int) ([]passing, error) {
-	removals, until, err := t.removals(ctx)
+// pass returns the steps of one asker that its guard lets pass, and counts its removals. With an error these are the steps
+// that are not made for it.
+func (t *turn) pass(ctx context.Context, asker plan.Ref, owners *int) ([]passing, error) {
+	asked := t.asked(asker)
+	orgs, err := t.organizations(ctx, t.look)
 	if err != nil {
-		return nil, err
+		return asked, fmt.Errorf("the guard cannot be asked: %w", err)
 	}
+	at := slices.IndexFunc(orgs, func(org *v1alpha1.Organization) bool { return declared.RefOf(org) == asker })
+	if at < 0 {
+		return nil, nil // it is gone, and asks for nothing any more
+	}
+	removals, until := window.Removals(orgs, t.links.Acts, t.world.Now())
 	facts := plan.Facts{Owners: *owners, Removals: removals}
-	rules := window.Rules(org, t.users()+removals)
+	rules := window.Rules(orgs[at], orgs, t.links.Acts, t.users()+removals)
 	var passed []passing
 	var leavers []string
-	for _, step := range t.asked(asker) {
+	for _, step := range asked {
 		_, held := plan.Guard([]plan.Step{step.due.Step}, rules, facts)
 		if len(held) > 0 {
-			t.hold(step.p.person.User, step.due, held[0].Rule, org, facts, until)
+			t.hold(step.p.person.User, step.due, held[0].Rule, rules, facts, until)
 			continue
 		}
 		if step.due.Step.DemotesOwner {
@@ -248,12 +248,8 @@ func (t *turn) pass(ctx context.Context, org *v1alpha1.Organization, asker plan.
 	if len(leavers) == 0 {
 		return passed, nil
 	}
-	if err := t.countRemovals(ctx, org, len(leavers), leavers); err != nil {
-		for _, step := range passed {
-			t.tries.Failed(step.due.Step.Target(), step.p.person.Fingerprint(step.due.Step, asker),
-				plan.Fact{Kind: plan.Retrying, Words: "the removal could not be counted: " + openai.StableMessage(err)}, tries.Retry)
-		}
-		return nil, err
+	if err := t.countRemovals(ctx, orgs[at], leavers); err != nil {
+		return passed, fmt.Errorf("the removal could not be counted: %w", err)
 	}
 	return passed, nil
 }

@@ -62,3 +62,24 @@ func TestOwnersWhoMustStayWereSeenAMomentAgo(t *testing.T) {
 }
 
 // 16. The API says yes to a change and does not carry it out: calls in a day, whatever the interval.
+
+// Of two objects of one organization the one that asks for more owners is heard, whoever asks for the demotion.
+func TestNoObjectBringsTheOrganizationBelowTheMinOwnersOfAnother(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", ownersOf(6, 0, 1, 2)...)
+		s.Organization("strict", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 3 })
+		s.Organization("lax", func(o *v1alpha1.Organization) { o.Spec.Guard.MinOwners = 1 })
+		s.Connect("strict", "api", Hourly, link.Pair{})
+		s.Connect("lax", "api", Hourly, link.Pair{})
+		s.Settle(time.Minute)
+		user := s.OrgUser("lax", "user-001", "user-001@example.com", Wants("reader"))
+		s.Wake(user)
+		s.Settle(time.Minute)
+		s.Expect("owners", 3, api.Owners())
+		d, err := s.All.Of(ObjectName("lax")).Decide(t.Context(), "user-001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Expect("held with the numbers of the strict one", plan.Numbers{Would: 2, Most: 3}, d.Claims[string(user.UID)].Fact.Numbers)
+	})
+}

@@ -94,7 +94,7 @@ func (o *Organization) turn(ctx context.Context, q queue) {
 		o.taking.Lock()
 		defer o.taking.Unlock()
 	}
-	t := &turn{Organization: o, queue: q, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live), counted: map[types.NamespacedName]int{}}
+	t := &turn{Organization: o, queue: q, tokens: wanted, look: o.world.Cache.NewLook(o.world.Live)}
 	defer t.giveBack()
 	if !t.choose(ctx) {
 		return
@@ -119,8 +119,6 @@ type turn struct {
 	found map[string]bool
 	// listedAt is when that list came; zero: there was none.
 	listedAt time.Time
-	// counted is what this turn counted itself, by Organization object.
-	counted map[types.NamespacedName]int
 
 	paying sync.Mutex
 }
@@ -179,7 +177,7 @@ func (t *turn) choose(ctx context.Context) bool {
 	if len(t.people) == 0 {
 		t.tokens[openai.EndpointListUsers]++
 	}
-	t.staying = t.stayingOwners()
+	t.staying = t.stayingOwners(ctx)
 	return len(t.people) > 0
 }
 

@@ -155,9 +155,13 @@ func guarded(f plan.Fact, organization *v1alpha1.Organization, steps []plan.Step
 	guard := organization.Spec.Guard
 	switch {
 	case f.Rule == plan.RuleMinOwners:
+		whose := "Organization " + organization.Name
+		if f.Numbers.Most > int(guard.MinOwners) {
+			whose = "another Organization object of the same organization"
+		}
 		return Verdict{Stalled, v1alpha1.ReasonHeld,
-			fmt.Sprintf("%s is held by spec.guard.minOwners of Organization %s: it would leave fewer than %d owners; declare another owner, or lower minOwners",
-				what, organization.Name, guard.MinOwners)}
+			fmt.Sprintf("%s is held by spec.guard.minOwners of %s: it would leave fewer than %d owners; declare another owner, or lower minOwners",
+				what, whose, f.Numbers.Most)}
 	case f.Numbers.Most == 0:
 		return Verdict{Stalled, v1alpha1.ReasonHeld,
 			fmt.Sprintf("%s is held by spec.guard.maxRemovals of Organization %s, which is 0: nobody is removed; raise maxRemovals", what, organization.Name)}

@@ -14,9 +14,21 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/plan"
 )
 
-// Rules are what an Organization's guard asks for, where there are so many users.
-func Rules(org *v1alpha1.Organization, users int) plan.Rules {
-	return plan.Rules{MinOwners: int(org.Spec.Guard.MinOwners), MaxRemovals: maxRemovals(org.Spec.Guard.MaxRemovals, users)}
+// Rules are what the guard asks for of what an Organization asks for, where there are so many users. orgs are all objects
+// of the organization.
+func Rules(org *v1alpha1.Organization, orgs []*v1alpha1.Organization, acts func(types.NamespacedName) bool, users int) plan.Rules {
+	return plan.Rules{MinOwners: MinOwners(orgs, acts), MaxRemovals: maxRemovals(org.Spec.Guard.MaxRemovals, users)}
+}
+
+// MinOwners is the largest that any object asks for whose key is good: none of them is to see fewer owners.
+func MinOwners(orgs []*v1alpha1.Organization, acts func(types.NamespacedName) bool) int {
+	most := 0
+	for _, org := range orgs {
+		if acts(client.ObjectKeyFromObject(org)) {
+			most = max(most, int(org.Spec.Guard.MinOwners))
+		}
+	}
+	return most
 }
 
 // maxRemovals resolves a number or a percentage of all users.

@@ -74,7 +74,17 @@ func TestAShareOfTheUsersIsRoundedUpAndAtLeastOne(t *testing.T) {
 	for limit, want := range map[string]int{"10%": 3, "1%": 1, "0%": 1} {
 		org := orgWith("a", time.Hour, 0, 0)
 		org.Spec.Guard.MinOwners, org.Spec.Guard.MaxRemovals = 2, new(intstr.FromString(limit))
-		expect(t, limit, plan.Rules{MinOwners: 2, MaxRemovals: want}, Rules(org, 21))
+		expect(t, limit, plan.Rules{MinOwners: 2, MaxRemovals: want}, Rules(org, []*v1alpha1.Organization{org}, all, 21))
 	}
-	expect(t, "no limit is written: none is removed", plan.Rules{}, Rules(orgWith("a", time.Hour, 0, 0), 21))
+	expect(t, "no limit is written: none is removed", plan.Rules{}, Rules(orgWith("a", time.Hour, 0, 0), nil, all, 21))
+}
+
+func all(types.NamespacedName) bool { return true }
+
+func TestTheLargestMinOwnersOfThoseWithAGoodKeyHolds(t *testing.T) {
+	few, many := orgWith("few", time.Hour, 0, 0), orgWith("many", time.Hour, 0, 0)
+	few.Spec.Guard.MinOwners, many.Spec.Guard.MinOwners = 1, 3
+	orgs := []*v1alpha1.Organization{few, many}
+	expect(t, "of all", 3, Rules(few, orgs, all, 21).MinOwners)
+	expect(t, "whose key is no good", 1, MinOwners(orgs, func(name types.NamespacedName) bool { return name.Name == "few" }))
 }
