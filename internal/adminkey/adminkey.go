@@ -126,10 +126,14 @@ func (k *Keys) keyVerdict(org *v1alpha1.Organization, view registry.View) (time.
 		if reading := registry.TroubleOf(view.ReadErr); view.ReadErr != nil && !reading.Busy {
 			return 0, unreadable(org, reading)
 		}
+		v := verdict.WasRead()
 		if view.Slow {
-			return 0, verdict.WasReadSlowly(len(view.Learnt) > 0 || view.Paused > 0)
+			v = verdict.WasReadSlowly(len(view.Learnt) > 0 || view.Paused > 0)
 		}
-		return 0, verdict.WasRead()
+		if interval := org.Spec.ResyncInterval.Duration; view.LookWait > interval/2 {
+			v = verdict.RolesListedLate(v, interval, view.LookWait)
+		}
+		return 0, v
 	}
 	return 0, verdict.AsItWas()
 }

@@ -47,18 +47,22 @@ func New(c client.Client, live client.Reader, cache *declared.Cache, recorder ev
 // Wake implements organization.Edge.
 func (e *Edge) Wake(object client.Object) {
 	name := client.ObjectKeyFromObject(object)
-	switch object.(type) {
+	switch o := object.(type) {
 	case *v1alpha1.OrgUser:
 		e.OrgUsers.Add(name, true, 0)
 	case *v1alpha1.OrgUserRoleBinding:
-		e.Bindings.Add(name, true, Gathering)
+		// What is to be said of a binding is asked for each of its subjects, and each of them wakes it.
+		e.Bindings.Add(name, true, max(Gathering, time.Duration(len(o.Spec.Subjects))*gatheringASubject))
 	case *v1alpha1.Organization:
 		e.Organizations.Add(name, true, Gathering)
 	}
 }
 
 // Gathering has what comes together looked at together.
-const Gathering = 50 * time.Millisecond
+const (
+	Gathering         = 50 * time.Millisecond
+	gatheringASubject = 2 * time.Millisecond
+)
 
 // WakeOrganization implements organization.Edge.
 func (e *Edge) WakeOrganization(name types.NamespacedName, after time.Duration) {

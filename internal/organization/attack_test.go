@@ -70,6 +70,18 @@ func TestWhoIsHeldForALookThatMissedAnOwnerIsAskedAgain(t *testing.T) {
 	})
 }
 
+func TestOneWhomTheListByAddressMissesIsChangedWithASmallBudgetToo(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
+		s.APIs["api"] = withoutUser(api, "user-001")
+		s.Organization("team")
+		s.OrgUser("team", "user-001", "user-001@example.com", Wants("owner"))
+		s.Connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 10}, link.Pair{})
+		s.Settle(20 * time.Minute)
+		s.Expect("changed", []string{"user-001"}, s.Edge.IDsOf(plan.Update))
+	})
+}
+
 // withoutUser answers lists by address as if one were not there.
 func withoutUser(api http.Handler, id string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

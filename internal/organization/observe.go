@@ -54,9 +54,9 @@ func (t *turn) observe(ctx context.Context, seen func(*passenger)) {
 			case t.rolesOnly(p):
 			case p.Key.ID == "":
 				p.failed = listFailed
-			case p.User.Email != "" && listFailed != nil:
+			case !p.ByID && listFailed != nil:
 				p.failed = listFailed
-			case p.User.Email != "" && found[p.Key.ID]:
+			case found[p.Key.ID]:
 				p.seenAt = t.listedAt
 			default:
 				// They have no address, or another one by now: only their ID finds them.
@@ -106,7 +106,7 @@ func (t *turn) emails() []string {
 		case p.Key.ID == "":
 			emails = append(emails, p.Key.Email)
 		case t.rolesOnly(p):
-		case p.User.Email != "":
+		case !p.ByID:
 			emails = append(emails, p.User.Email)
 		}
 	}
@@ -135,6 +135,7 @@ func (t *turn) firstAsker() (asker namespacedName) {
 // observeUser looks at one user by ID.
 func (t *turn) observeUser(ctx context.Context, p *passenger) (time.Time, error) {
 	if !t.spend(p, openai.EndpointGetUser) {
+		t.tries.Miss(p.Key.ID)
 		return time.Time{}, errBudget
 	}
 	l := t.links.Reader(t.asker)

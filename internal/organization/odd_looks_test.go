@@ -117,3 +117,26 @@ func TestADoubtThatCannotBeSettledInAnOutageIsNoLoop(t *testing.T) {
 		within(s, "looks in ten minutes", got[Emails]+got[GetUser], 40)
 	})
 }
+
+func TestWhereRoleListsDoNotFitTheIntervalThatIsKnown(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(60)...)
+		role := api.AddRole(openaitest.Role{Name: "viewer"})
+		s.Organization("team")
+		who := map[string]string{}
+		for _, person := range Persons(60) {
+			who[person.ID] = person.Email
+		}
+		s.Binding("team", role, who)
+		s.Connect("team", "api", link.Terms{Interval: 30 * time.Second, RequestsPerMinute: 60}, link.Pair{})
+		s.Settle(30 * time.Minute)
+		if late := s.All.View(ObjectName("team")).LookWait; late < 20*time.Second {
+			t.Errorf("sixty role lists in half a minute, with sixty requests a minute, are known to be %s late", late)
+		}
+		s.Connect("team", "api", link.Terms{Interval: 10 * time.Minute, RequestsPerMinute: 60}, link.Pair{})
+		s.Settle(30 * time.Minute)
+		if late := s.All.View(ObjectName("team")).LookWait; late > 5*time.Minute {
+			t.Errorf("sixty role lists in ten minutes are said to be %s late", late)
+		}
+	})
+}

@@ -46,8 +46,8 @@ type Organization struct {
 	mu sync.Mutex
 	// turns are those under way, choosing those of them that have nobody yet.
 	turns, choosing map[queue]int
-	// taking is held by the turn that takes.
-	taking sync.Mutex
+	// taking is held by the turn that takes, holding by the one that holds its people.
+	taking, holding sync.Mutex
 }
 
 // New returns an organization that has a budget, for which the objects stand.
@@ -162,7 +162,7 @@ func (o *Organization) evaluateNobody(ctx context.Context, w pending.Woke) error
 		if w.Urgency == pending.Reread {
 			lane = pending.Looking
 		}
-		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}}, o.world.Now())
+		o.pending.Propose(w.Key, &pending.Candidate{Key: w.Key, User: plan.User{ID: w.Key.ID}, Lane: lane, Urgency: w.Urgency, Look: plan.Look{User: true}, ByID: w.Key.ID != ""}, o.world.Now())
 	default:
 		o.pending.Propose(w.Key, nil, o.world.Now())
 	}
@@ -198,6 +198,7 @@ func (o *Organization) evaluateUser(ctx context.Context, id string, w pending.Wo
 // candidate returns what is to be done for a person now, or nil.
 func (o *Organization) candidate(p *plan.Person, d plan.Decision, urgency pending.Urgency) *pending.Candidate {
 	c := &pending.Candidate{Key: plan.IDKey(p.User.ID), User: p.User, Urgency: urgency}
+	c.ByID = p.User.Email == "" || o.tries.Missed(p.User.ID)
 	if o.waits(tries.Look{Key: c.Key}) {
 		return nil // nothing rests on a look that cannot be made
 	}
@@ -265,8 +266,11 @@ func (o *Organization) Roster() *roster.Roster { return o.roster }
 // WaitsSince is since when somebody waits for a turn; false if they do not.
 func (o *Organization) WaitsSince(key plan.Key) (time.Time, bool) { return o.pending.WaitingSince(key) }
 
-// LongestWait is how long somebody has waited who waits longest for a change.
-func (o *Organization) LongestWait() time.Duration { return o.pending.Longest(o.world.Now()) }
+// LongestWait is how long somebody has waited who waits longest for a change, and who waits longest for a look in the
+// background.
+func (o *Organization) LongestWait() (change, look time.Duration) {
+	return o.pending.Longest(o.world.Now())
+}
 
 // LookFact says why a look at somebody who is not known was not made yet, if it was tried.
 func (o *Organization) LookFact(key plan.Key) plan.Fact {

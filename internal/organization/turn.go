@@ -39,18 +39,24 @@ func (o *Organization) startTurns(ctx context.Context) {
 	}
 }
 
-// beginTurn says whether a turn may begin: there is somebody in the queue whom none takes that is still choosing, and room.
+// beginTurn says whether a turn may begin: there is room, and somebody in the queue whom none takes that is still choosing.
+// Only [Organization.act] asks.
 func (o *Organization) beginTurn(q queue) bool {
 	most := turnsAtOnce[q.lane]
 	if q.slow != "" {
 		most = 1
 	}
-	waiting := len(o.waiting(q, callersATurn*most))
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.turns[q] == most || waiting <= o.choosing[q]*callersATurn || !o.links.AnyUsable() {
+	turns, choosing := o.turns[q], o.choosing[q]
+	o.mu.Unlock()
+	if turns == most || !o.links.AnyUsable() {
+		return false // those who wait are not even counted, since they may be very many
+	}
+	if len(o.waiting(q, callersATurn*most)) <= choosing*callersATurn {
 		return false
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.turns[q]++
 	o.choosing[q]++
 	return true
@@ -152,6 +158,18 @@ func (t *turn) choose(ctx context.Context) bool {
 	if !t.pay(budget.Calls{openai.EndpointListUsers: 1}) {
 		return false
 	}
+	t.holdPeople(ctx)
+	if len(t.people) == 0 {
+		t.tokens[openai.EndpointListUsers]++
+	}
+	t.staying = t.stayingOwners(ctx)
+	return len(t.people) > 0
+}
+
+// holdPeople holds them. One turn at a time does, or two would share those whom one list shows.
+func (t *turn) holdPeople(ctx context.Context) {
+	t.holding.Lock()
+	defer t.holding.Unlock()
 	callers := 0
 	left := &left{t: t}
 	for _, c := range t.waiting(t.queue, pending.PeopleATurn) {
@@ -174,11 +192,6 @@ func (t *turn) choose(ctx context.Context) bool {
 		}
 		t.people = append(t.people, &passenger{Candidate: c, keys: keys, again: c.Urgency, paid: costs})
 	}
-	if len(t.people) == 0 {
-		t.tokens[openai.EndpointListUsers]++
-	}
-	t.staying = t.stayingOwners(ctx)
-	return len(t.people) > 0
 }
 
 // urge has somebody taken up again as one who is worked on.

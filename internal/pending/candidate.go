@@ -50,6 +50,8 @@ type Candidate struct {
 	// Steps are those that may be made in this lane.
 	Steps []plan.Due
 	Look  plan.Look
+	// ByID: only their ID finds them, since they have no address, or no list shows it.
+	ByID bool
 	// Order is when they were due as leavers, in seconds; 0: they are none.
 	Order int64
 	// since is when they began to wait.
@@ -67,7 +69,7 @@ func (c *Candidate) Keys() []plan.Key {
 // Costs are the calls that the candidate needs besides the look at the addresses of a turn.
 func (c *Candidate) Costs() budget.Calls {
 	calls := budget.Calls{}
-	if c.Key.ID != "" && c.User.Email == "" && (c.Lane != Looking || c.Look.User) {
+	if c.Key.ID != "" && c.ByID && (c.Lane != Looking || c.Look.User) {
 		calls[openai.EndpointGetUser]++
 	}
 	if c.Look.Roles {

@@ -17,15 +17,20 @@ type People struct {
 	mu         sync.Mutex
 	woken      [urgencies]map[plan.Key]bool // true: the objects that speak of them are to be told
 	candidates map[plan.Key]*Candidate
-	busy       map[plan.Key]int
-	timers     map[plan.Key]time.Time
-	signal     chan struct{}
+	// inLane counts the candidates of each lane.
+	inLane [Lanes]int
+	busy   map[plan.Key]int
+	// released are those whose turn ended since the last Take.
+	released map[plan.Key]bool
+	timers   map[plan.Key]time.Time
+	signal   chan struct{}
 }
 
 // New returns nobody yet.
 func New() *People {
 	p := &People{
-		candidates: map[plan.Key]*Candidate{}, busy: map[plan.Key]int{}, timers: map[plan.Key]time.Time{}, signal: make(chan struct{}, 1),
+		candidates: map[plan.Key]*Candidate{}, busy: map[plan.Key]int{}, released: map[plan.Key]bool{},
+		timers: map[plan.Key]time.Time{}, signal: make(chan struct{}, 1),
 	}
 	for i := range p.woken {
 		p.woken[i] = map[plan.Key]bool{}
@@ -108,10 +113,12 @@ type Woke struct {
 	Tell bool
 }
 
-// Take returns up to so many who were woken and are not busy, the most urgent first. Those who are busy stay woken.
+// Take returns up to so many who were woken and are not busy, the most urgent first. Those who are busy stay woken, and
+// those who wait for a turn already become no less urgent. Who takes proposes all of them before the next Take.
 func (p *People) Take(most int) []Woke {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	clear(p.released)
 	var taken []Woke
 	for u := range urgencies {
 		for key, tell := range p.woken[u] {
@@ -122,7 +129,11 @@ func (p *People) Take(most int) []Woke {
 				continue
 			}
 			delete(p.woken[u], key)
-			taken = append(taken, Woke{key, u, tell})
+			urgency := u
+			if c := p.candidates[key]; c != nil {
+				urgency = min(urgency, c.Urgency)
+			}
+			taken = append(taken, Woke{key, urgency, tell})
 		}
 	}
 	return taken
@@ -134,11 +145,11 @@ func (p *People) Propose(key plan.Key, c *Candidate, now time.Time) {
 	defer p.mu.Unlock()
 	before := p.candidates[key]
 	if c == nil {
-		delete(p.candidates, key)
+		p.set(key, nil)
 		return
 	}
-	if p.busy[key] > 0 {
-		p.add(c.Urgency, true, key) // what was decided does not know yet what the turn finds
+	if p.busy[key] > 0 || p.released[key] {
+		p.add(c.Urgency, true, key) // what was decided may not know what the turn finds, or found
 		return
 	}
 	c.since = now
@@ -149,7 +160,19 @@ func (p *People) Propose(key plan.Key, c *Candidate, now time.Time) {
 			return // a turn that has just chosen them goes on
 		}
 	}
-	p.candidates[key] = c
+	p.set(key, c)
+}
+
+// set makes c the candidate with the key, or with nil none any more. p.mu is held.
+func (p *People) set(key plan.Key, c *Candidate) {
+	if before := p.candidates[key]; before != nil {
+		p.inLane[before.Lane]--
+		delete(p.candidates, key)
+	}
+	if c != nil {
+		p.inLane[c.Lane]++
+		p.candidates[key] = c
+	}
 }
 
 // WaitingSince is since when somebody waits for a turn.
@@ -163,23 +186,29 @@ func (p *People) WaitingSince(key plan.Key) (time.Time, bool) {
 	return c.since, true
 }
 
-// Longest is how long the candidate has waited who waits longest for a change.
-func (p *People) Longest(now time.Time) time.Duration {
+// Longest is how long the candidate has waited who waits longest for a change, and who waits longest for a look that nobody
+// waits for.
+func (p *People) Longest(now time.Time) (change, look time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	longest := time.Duration(0)
 	for _, c := range p.candidates {
-		if len(c.Steps) > 0 {
-			longest = max(longest, now.Sub(c.since))
+		switch {
+		case len(c.Steps) > 0:
+			change = max(change, now.Sub(c.since))
+		case c.Lane == Looking:
+			look = max(look, now.Sub(c.since))
 		}
 	}
-	return longest
+	return change, look
 }
 
 // Waiting returns the candidates of a lane who are not busy and of whom which holds, the most urgent first; at most so many.
 func (p *People) Waiting(l Lane, most int, which func(*Candidate) bool) []*Candidate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.inLane[l] == 0 {
+		return nil
+	}
 	var first []*Candidate
 	for _, c := range p.candidates {
 		// The keys are made last, since most come after those who are there already.
@@ -208,7 +237,7 @@ func (p *People) Hold(c *Candidate, keys []plan.Key) bool {
 	if p.isBusy(keys) {
 		return false
 	}
-	delete(p.candidates, c.Key)
+	p.set(c.Key, nil)
 	for _, key := range keys {
 		p.busy[key]++
 	}
@@ -228,6 +257,7 @@ func (p *People) Release(keys []plan.Key, again Urgency) {
 		if p.busy[key] <= 0 {
 			delete(p.busy, key)
 		}
+		p.released[key] = true
 	}
 	for _, key := range keys {
 		p.add(again, true, key)

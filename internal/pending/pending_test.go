@@ -157,6 +157,32 @@ func TestWhoIsBusyIsTakenUpAgainInsteadOfBecomingACandidate(t *testing.T) {
 	expect(t, "urgency", Due, taken[0].Urgency)
 }
 
+func TestWhatWasDecidedBeforeATurnEndedIsDecidedAgain(t *testing.T) {
+	p := New()
+	chosen := &Candidate{Key: plan.IDKey("a")}
+	p.Propose(chosen.Key, chosen, noon)
+	p.Wake(Edited, false, chosen.Key)
+	expect(t, "taken up", 1, len(p.Take(5)))
+	expect(t, "held", true, p.Hold(chosen, chosen.Keys()))
+	p.Release(chosen.Keys(), Reread)
+	p.Propose(chosen.Key, &Candidate{Key: plan.IDKey("a"), Urgency: Edited}, noon)
+	expect(t, "waiting", []string(nil), waitingOf(p, Giving, 5))
+	taken := p.Take(5)
+	expect(t, "taken up again", 1, len(taken))
+	expect(t, "urgency", Edited, taken[0].Urgency)
+	p.Propose(chosen.Key, &Candidate{Key: plan.IDKey("a")}, noon)
+	expect(t, "waiting then", []string{"a"}, waitingOf(p, Giving, 5))
+}
+
+func TestWhoWaitsBecomesNoLessUrgent(t *testing.T) {
+	p := New()
+	p.Propose(plan.IDKey("a"), &Candidate{Key: plan.IDKey("a"), Urgency: Edited}, noon)
+	p.Wake(Reread, true, plan.IDKey("a"))
+	taken := p.Take(5)
+	expect(t, "taken up", 1, len(taken))
+	expect(t, "urgency", Edited, taken[0].Urgency)
+}
+
 func TestATimerRingsOnceAtTheEarliestTimeAndANearerOneIsHeard(t *testing.T) {
 	p := New()
 	p.WakeAt(noon.Add(time.Minute), plan.IDKey("a"))

@@ -60,6 +60,8 @@ type Reader struct {
 	// reading are those that the reading under way answers.
 	reading map[types.NamespacedName]string
 	readErr error
+	// rolesLate is how much longer ago than an interval the roles of somebody were listed.
+	rolesLate time.Duration
 }
 
 // New returns a Reader that has read nothing yet.

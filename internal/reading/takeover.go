@@ -2,6 +2,7 @@ package reading
 
 import (
 	"context"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai"
@@ -44,6 +45,19 @@ func (r *Reader) TakeOver(reading roster.Reading, users []openai.User) {
 	}
 }
 
+// RolesLate is how much longer ago than an interval the roles of somebody were listed whose turn it is.
+func (r *Reader) RolesLate() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rolesLate
+}
+
+func (r *Reader) setRolesLate(late time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rolesLate = late
+}
+
 // listDueRoles has the roles of those listed again that are due, in the background.
 func (r *Reader) listDueRoles(ctx context.Context) {
 	interval := r.from.Links.Interval()
@@ -51,6 +65,8 @@ func (r *Reader) listDueRoles(ctx context.Context) {
 		return
 	}
 	listed := 0
+	late := time.Duration(0)
+	defer func() { r.setRolesLate(late) }()
 	for _, id := range r.from.Roster.DueAssignments(interval) {
 		if listed == pending.PeopleATurn {
 			return
@@ -60,6 +76,7 @@ func (r *Reader) listDueRoles(ctx context.Context) {
 			r.from.Pending.WakeAt(until, key)
 			continue // it hides nobody behind it
 		}
+		late = max(late, r.from.Now().Sub(r.from.Roster.RolesListedAt(id))-interval)
 		if _, waits := r.from.Pending.WaitingSince(key); waits {
 			listed++
 			continue

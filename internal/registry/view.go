@@ -26,6 +26,8 @@ type View struct {
 	Paused time.Duration
 	// Slow: somebody has waited long for a turn.
 	Slow bool
+	// LookWait is how long beyond the interval somebody has waited for a look in the background.
+	LookWait time.Duration
 	// Objects are all that stand for the organization.
 	Objects []types.NamespacedName
 }
@@ -48,7 +50,8 @@ func (a *Organizations) View(object types.NamespacedName) View {
 	if o != nil {
 		v.ReadAt, v.Counts = o.Roster().ReadAt(), o.Roster().Counts()
 		v.Learnt, v.Paused = o.Links().Limiter().Learnt(), o.Links().Limiter().Paused()
-		v.ReadErr, v.Slow = o.Readings().Err(), o.LongestWait() > patience
+		change, look := o.LongestWait()
+		v.ReadErr, v.Slow, v.LookWait = o.Readings().Err(), change > patience, max(look, o.Readings().RolesLate())
 	}
 	return v
 }

@@ -26,6 +26,13 @@ func (r *Roster) Assignments(userID string) ([]openai.RoleAssignment, bool) {
 	return known.roles, ok
 }
 
+// RolesListedAt is when the user's roles were listed; zero if they are not known.
+func (r *Roster) RolesListedAt(userID string) time.Time {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.assignments[userID].listedAt
+}
+
 // ListedRoles takes over the whole list of a user's roles, asked for at the time given. It says whether it differs from
 // what was known, and whether it was taken: a change that overtook the list makes it worthless.
 func (r *Roster) ListedRoles(begun time.Time, userID string, roles []openai.RoleAssignment) (changed, taken bool) {

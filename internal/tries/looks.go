@@ -49,6 +49,21 @@ func (m *Memory) LookWaits(look Look) (until time.Time, waits bool) {
 	return until, ok && m.now().Before(until)
 }
 
+// Miss keeps that a list by address did not show somebody whom their ID may find, until the next whole reading: so long a
+// look at them is a call of its own, and has a token.
+func (m *Memory) Miss(userID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.missed[userID] = true
+}
+
+// Missed says whether a list by address does not show somebody.
+func (m *Memory) Missed(userID string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.missed[userID]
+}
+
 // LateAgain keeps that the look at a user was too old for a change in this turn. It says whether it was in their turn before
 // too, and then begins anew. It is asked once a turn, however many changes were late.
 func (m *Memory) LateAgain(userID string) bool {

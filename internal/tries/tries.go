@@ -21,6 +21,8 @@ type Memory struct {
 	looks map[Look]try
 	// late has those for whom a look was too old in their last turn, by user ID.
 	late map[string]bool
+	// missed has those whom a list by address did not show though they are there, by user ID.
+	missed map[string]bool
 	// underWay counts the changing calls, by user ID.
 	underWay map[string]int
 }
@@ -35,7 +37,7 @@ type try struct {
 func New(now func() time.Time) *Memory {
 	return &Memory{
 		now: now, steps: map[plan.Target]try{}, of: map[string]map[plan.Target]bool{}, looks: map[Look]try{},
-		late: map[string]bool{}, underWay: map[string]int{},
+		late: map[string]bool{}, missed: map[string]bool{}, underWay: map[string]int{},
 	}
 }
 
@@ -163,6 +165,7 @@ func (m *Memory) Sweep() {
 	defer m.mu.Unlock()
 	old := m.now().Add(-2 * Refusal.Last).Unix()
 	clear(m.late)
+	clear(m.missed)
 	maps.DeleteFunc(m.looks, func(_ Look, t try) bool { return t.Until < old })
 	for target, t := range m.steps {
 		if t.Until != 0 && t.Until < old {

@@ -33,6 +33,18 @@ func WasReadSlowly(learnt bool) Verdict {
 	return v
 }
 
+// RolesListedLate adds that the roles of users are listed less often than was asked for: wait is how long one of them has
+// waited beyond the interval. What is said is rounded up to a doubling of the interval, so that it does not change each time.
+func RolesListedLate(v Verdict, interval, wait time.Duration) Verdict {
+	every := interval
+	for every < interval+wait {
+		every *= 2
+	}
+	v.Message += fmt.Sprintf("; the roles of users are looked at within %s instead of spec.resyncInterval, %s, since there are too few requests "+
+		"a minute for so many: raise spec.requestsPerMinute or spec.resyncInterval", Words(every), Words(interval))
+	return v
+}
+
 // SecretNotFound says that the Secret is missing.
 func SecretNotFound(org *v1alpha1.Organization) Verdict {
 	ref := org.Spec.AdminKeySecretRef

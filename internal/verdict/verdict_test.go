@@ -198,3 +198,13 @@ func TestATextThatIsNoUTF8IsCutToo(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestTheWordsForRoleListsThatDoNotFitTheInterval(t *testing.T) {
+	for wait, want := range map[time.Duration]string{6 * time.Minute: "20m", 29 * time.Minute: "40m", 30 * time.Minute: "40m", 31 * time.Minute: "80m"} {
+		got := RolesListedLate(WasRead(), 10*time.Minute, wait).Message
+		if want := "the organization was read whole; the roles of users are looked at within " + want + " instead of spec.resyncInterval, 10m, " +
+			"since there are too few requests a minute for so many: raise spec.requestsPerMinute or spec.resyncInterval"; got != want {
+			t.Errorf("after %s:\n%s\nwanted\n%s", wait, got, want)
+		}
+	}
+}
