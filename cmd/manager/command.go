@@ -81,7 +81,7 @@ differs from them.`,
 	flags.BoolVar(&s.metricsInsecure, "metrics-insecure", false, "serve metrics over plain HTTP and to anybody; for development")
 	flags.StringVar(&s.healthAddress, "health-probe-bind-address", ":8081", "address for /healthz and /readyz; 0 is none")
 	flags.StringSliceVar(&s.watchNamespaces, "watch-namespaces", nil, "namespaces to act in (default: all)")
-	flags.IntVar(&s.workers, "workers", 20, "objects of one kind that are worked on at once, from 1 to 200")
+	flags.IntVar(&s.workers, "workers", 10, "objects of one kind that are worked on at once, from 1 to 200")
 	flags.BoolVar(&s.allowInsecureBaseURL, "allow-insecure-base-url", false, "accept http in a Secret's base-url for hosts other than loopback; the admin key then crosses the network in the clear")
 	flags.StringVar(&s.logLevel, "log-level", "info", "error, info or debug")
 	flags.StringVar(&s.logFormat, "log-format", "", "text or json (default: text in a terminal, else json)")
@@ -187,7 +187,8 @@ func (s *settings) managerOptions() (ctrl.Options, error) {
 		return ctrl.Options{}, err
 	}
 	options := ctrl.Options{
-		Scheme: scheme,
+		Scheme:         scheme,
+		MapperProvider: newMapper,
 		Metrics: metricsserver.Options{
 			BindAddress: s.metricsAddress, SecureServing: !s.metricsInsecure,
 		},

@@ -27,6 +27,9 @@ type bareLoop struct {
 	limiter   *rate.Limiter
 }
 
+// floorWorkers is how many objects the bare loop works on at once.
+const floorWorkers = 20
+
 // floor returns how long the bare loop takes until the last OrgUser of a new namespace is seen to be Ready.
 func (m *measurement) floor(ctx context.Context, namespace string) (time.Duration, error) {
 	if err := m.cluster.populate(ctx, m.say, namespace, m.users, everyOther); err != nil {
@@ -35,8 +38,8 @@ func (m *measurement) floor(ctx context.Context, namespace string) (time.Duratio
 	sim := newOrganization(m.users, m.settings.latency)
 	defer sim.Close()
 	l := &bareLoop{
-		cluster: m.cluster, namespace: namespace, users: m.users, workers: m.settings.workers, sim: sim,
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: m.settings.workers}},
+		cluster: m.cluster, namespace: namespace, users: m.users, workers: floorWorkers, sim: sim,
+		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: floorWorkers}},
 		// The manager's limiter has a burst of two seconds' worth.
 		limiter: rate.NewLimiter(requestsPerMinute/60, 2*requestsPerMinute/60),
 	}

@@ -111,7 +111,7 @@ Run it from the root of a checkout, by make bench or hack/bench.sh, which find t
 	flags.IntVar(&s.fairEdits, "fair-edits", 5_000, "edits that wait beside, at 10 calls a minute, in the row fair")
 	flags.DurationVar(&s.fairSpan, "fair-span", time.Minute, "for how long edits, creations and drift come in the row fair, alone and again beside")
 	flags.DurationVar(&s.latency, "latency", 50*time.Millisecond, "how long the simulated API takes for each call")
-	flags.IntVar(&s.workers, "workers", 20, "workers of the manager, and of the floor's bare loop")
+	flags.IntVar(&s.workers, "workers", 10, "workers of the manager; the floor's bare loop has 20")
 	flags.IntVar(&s.changes, "changes", 200, "how many spec changes to time, one after another")
 	flags.IntVar(&s.resyncs, "resyncs", 3, "how many readings the idle hour is reckoned from; each takes 30s or more")
 	flags.StringVar(&s.out, "out", "bench.json", "file for the figures as JSON")

@@ -72,7 +72,7 @@ func bindingManifest(users int) object {
 	}
 }
 
-// organizationManifest has the latency bound the speed, not the rate limit: with 20 workers and 50 ms there
+// organizationManifest has the latency bound the speed, not the rate limit: with the floor's 20 workers and 50 ms there
 // are at most 400 calls a second, and the limit is 1,667. What is given beyond goes into its spec.
 func organizationManifest(more object) object {
 	spec := object{"adminKeySecretRef": object{"name": "openai"}, "requestsPerMinute": requestsPerMinute}
