@@ -12,7 +12,7 @@ import (
 // small. A small one has room all the same: collecting it as often would cost a third of the manager's CPU.
 const (
 	// room is how much more than what is live the heap may have, in bytes.
-	room = 32 << 20
+	room = 16 << 20
 	// leastGrowth and mostGrowth bound that, in percent of what is live.
 	leastGrowth, mostGrowth = 30, 200
 	// roomEvery is how often it is looked how much is live.

@@ -18,13 +18,27 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // Queue is a reconciler's queue as the edge fills it: an object has less priority the more of its namespace wait, so that
 // one namespace with very many delays no other.
 type Queue struct {
-	mu      sync.Mutex
-	inner   queue
-	waiting map[string]map[types.NamespacedName]bool
-	early   []types.NamespacedName
+	mu    sync.Mutex
+	inner queue
+	// waiting has the objects that wait, by namespace: those that somebody waits for, and those of the background.
+	waiting map[lane]map[types.NamespacedName]bool
+	early   []early
 }
 
-func newQueue() *Queue { return &Queue{waiting: map[string]map[types.NamespacedName]bool{}} }
+// lane is of what is added for people, or in the background, of one namespace.
+type lane struct {
+	namespace  string
+	background bool
+}
+
+// early is what was added before the reconciler started.
+type early struct {
+	name       types.NamespacedName
+	background bool
+	after      time.Duration
+}
+
+func newQueue() *Queue { return &Queue{waiting: map[lane]map[types.NamespacedName]bool{}} }
 
 // Source is what a reconciler watches to get what this queue is filled with.
 func (q *Queue) Source() source.Source {
@@ -41,31 +55,34 @@ func (q *Queue) use(inner queue) {
 	early := q.early
 	q.early = nil
 	q.mu.Unlock()
-	for _, name := range early {
-		q.Add(name, false, 0)
+	for _, e := range early {
+		q.Add(e.name, e.background, e.after)
 	}
 }
 
-// later is the priority of what nobody waits for: after all that somebody does.
-const later = -100
+// later is how much less priority the background has. In its namespace it always comes after what people changed. What is
+// to be said of an object of a namespace with few goes before the rest where a hundred others were edited at once: else
+// whoever waits for these would keep everybody from hearing anything.
+const later = 7
 
 // Add has an object reconciled; background: after what people changed.
 func (q *Queue) Add(name types.NamespacedName, background bool, after time.Duration) {
 	q.mu.Lock()
 	inner := q.inner
 	if inner == nil {
-		q.early = append(q.early, name)
+		q.early = append(q.early, early{name, background, after})
 		q.mu.Unlock()
 		return
 	}
-	if q.waiting[name.Namespace] == nil {
-		q.waiting[name.Namespace] = map[types.NamespacedName]bool{}
+	l := lane{name.Namespace, background}
+	if q.waiting[l] == nil {
+		q.waiting[l] = map[types.NamespacedName]bool{}
 	}
-	q.waiting[name.Namespace][name] = true
-	priority := -bits.Len(uint(len(q.waiting[name.Namespace])))
+	q.waiting[l][name] = true
+	priority := -bits.Len(uint(len(q.waiting[l])))
 	q.mu.Unlock()
 	if background {
-		priority += later
+		priority -= later
 	}
 	request := reconcile.Request{NamespacedName: name}
 	if prioritized, ok := inner.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
@@ -79,8 +96,10 @@ func (q *Queue) Add(name types.NamespacedName, background bool, after time.Durat
 func (q *Queue) Begun(name types.NamespacedName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.waiting[name.Namespace], name)
-	if len(q.waiting[name.Namespace]) == 0 {
-		delete(q.waiting, name.Namespace)
+	for _, l := range []lane{{name.Namespace, false}, {name.Namespace, true}} {
+		delete(q.waiting[l], name)
+		if len(q.waiting[l]) == 0 {
+			delete(q.waiting, l)
+		}
 	}
 }
