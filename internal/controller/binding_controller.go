@@ -74,7 +74,8 @@ func (r *bindingReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	}
 	setBindingStatus(binding, seen, v)
 	if wait := r.writesLater(before, binding, v); wait > 0 {
-		return ctrl.Result{RequeueAfter: wait}, nil
+		r.edge.Bindings.Add(request.NamespacedName, true, wait) // not by RequeueAfter, as for an OrgUser
+		return ctrl.Result{}, nil
 	}
 	if err := r.patchStatus(ctx, before, binding); err != nil {
 		return ctrl.Result{}, err

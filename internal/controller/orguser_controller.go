@@ -65,7 +65,11 @@ func (r *orgUserReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	}
 	r.announce(user, before.Status.Conditions, v)
 	announceHeld(r.events, user, before.Status.Conditions, v, seen.fact, org)
-	return ctrl.Result{RequeueAfter: seen.again}, nil
+	if seen.again > 0 {
+		// Not by RequeueAfter: that keeps the priority of whatever had it looked at now, and many who wait would go first.
+		r.edge.OrgUsers.Add(request.NamespacedName, true, seen.again)
+	}
+	return ctrl.Result{}, nil
 }
 
 // observe finds whom the OrgUser stands for, and what is to be said of it.
