@@ -24,6 +24,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/controller"
+	"github.com/rollcall-dev/rollcall/internal/declared"
 )
 
 // Who leads must be the only one whose requests still land. A leader that cannot renew stops after renewDeadline, and
@@ -203,7 +204,8 @@ func (s *settings) managerOptions() (ctrl.Options, error) {
 		// The process ends as soon as the manager does, so the next leader need not wait for the Lease to expire.
 		LeaderElectionReleaseOnCancel: true,
 		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultTransform: declared.Trim,
+			NewInformer:      newInformer,
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
 			// A reconcile must see what the one before it wrote, or it would write it again.

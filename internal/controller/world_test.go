@@ -30,6 +30,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/controller"
+	manifests "github.com/rollcall-dev/rollcall/internal/declared"
 	"github.com/rollcall-dev/rollcall/internal/openai/openaitest"
 )
 
@@ -114,7 +115,7 @@ func (w *world) startManager() {
 	mgr, err := ctrl.NewManager(rest, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}, DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}, DefaultTransform: manifests.Trim},
 		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
