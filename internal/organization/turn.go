@@ -278,8 +278,15 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 		return err
 	}
 	p.look = t.look.Another()
+	bindings := found.Bindings
+	if onlyFields(p.Candidate) {
+		found.Bindings = nil // no step rests on them, and one of a thousand subjects is long
+	}
 	if p.g, err = p.look.Again(ctx, found); err != nil {
 		return err
+	}
+	if onlyFields(p.Candidate) {
+		p.g.Bindings = bindings
 	}
 	if t.lane == pending.Taking {
 		if p.g, err = t.unseen(ctx, p, user); err != nil {
@@ -315,6 +322,11 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 	}
 	t.notYet(p)
 	return nil
+}
+
+// onlyFields says whether all that may be made of a candidate are changes of fields, which no binding has a say in.
+func onlyFields(c *pending.Candidate) bool {
+	return !c.Look.Roles && !slices.ContainsFunc(c.Steps, func(due plan.Due) bool { return due.Step.Verb != plan.Update })
 }
 
 // notYet keeps that planned steps are not to be made by what was just seen. What is kept may not know that for a while, as

@@ -3,6 +3,8 @@ package organization_test
 import (
 	"errors"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,5 +243,34 @@ func TestThoseWithOneAddressDoNotWaitForEachOtherBusily(t *testing.T) {
 		s.Edit(b)
 		s.Settle(time.Minute)
 		s.Expect("made", []string{"user-001", "user-002"}, s.Edge.IDsOf(plan.Update))
+	})
+}
+
+// A binding of a thousand subjects is long, and each of them has fields that change.
+func TestAChangeOfFieldsReadsTheManifestsItRestsOnAndNoBinding(t *testing.T) {
+	InScene(t, func(s *Scene) {
+		api := s.Host("api", "org-1", Persons(5)...)
+		role := api.AddRole(openaitest.Role{Name: "viewer"})
+		s.Organization("team")
+		user := s.OrgUser("team", "user-001", "user-001@example.com")
+		s.Binding("team", role, map[string]string{"user-001": "user-001@example.com"})
+		s.Connect("team", "api", Hourly, link.Pair{})
+		s.All.Of(ObjectName("team")).Readings().Soon()
+		s.Settle(time.Minute)
+		var mu sync.Mutex
+		read := map[string]int{}
+		s.Cluster.BeforeAnswers(func(what string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			read[strings.Join(strings.Fields(what)[:2], " ")]++
+			return nil
+		})
+		user.Spec.Role = "owner"
+		s.Edit(user)
+		s.Settle(time.Minute)
+		s.Expect("changed", []string{"user-001"}, s.Edge.IDsOf(plan.Update))
+		mu.Lock()
+		defer mu.Unlock()
+		s.Expect("read live", map[string]int{"get OrgUser": 1, "get Organization": 1, "get *v1.PartialObjectMetadata": 1}, read) // the last is the namespace
 	})
 }
