@@ -58,9 +58,10 @@ func (e *Edge) Wake(object client.Object) {
 	}
 }
 
-// Gathering has what comes together looked at together.
 const (
-	Gathering         = 50 * time.Millisecond
+	// Gathering has what comes together looked at together.
+	Gathering = 50 * time.Millisecond
+	// gatheringASubject is that for each subject of a binding, where it is more.
 	gatheringASubject = 2 * time.Millisecond
 )
 

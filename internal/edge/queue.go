@@ -60,12 +60,12 @@ func (q *Queue) use(inner queue) {
 	}
 }
 
-// later is how much less priority the background has. In its namespace it always comes after what people changed. What is
-// to be said of an object of a namespace with few goes before the rest where a hundred others were edited at once: else
-// whoever waits for these would keep everybody from hearing anything.
+// later is how much less priority the background has: it comes after what people changed while fewer than 128 of a namespace
+// wait for that. Where more do, what is to be said of others goes before the rest of them: else very many edits at once would
+// keep everybody from hearing anything.
 const later = 7
 
-// Add has an object reconciled; background: after what people changed.
+// Add has an object reconciled; background: nobody waits for it.
 func (q *Queue) Add(name types.NamespacedName, background bool, after time.Duration) {
 	q.mu.Lock()
 	inner := q.inner

@@ -278,14 +278,14 @@ func (t *turn) decide(ctx context.Context, p *passenger) error {
 		return err
 	}
 	p.look = t.look.Another()
-	bindings := found.Bindings
-	if onlyFields(p.Candidate) {
+	bindings, unread := found.Bindings, onlyFields(p.Candidate)
+	if unread {
 		found.Bindings = nil // no step rests on them, and one of a thousand subjects is long
 	}
 	if p.g, err = p.look.Again(ctx, found); err != nil {
 		return err
 	}
-	if onlyFields(p.Candidate) {
+	if unread {
 		p.g.Bindings = bindings
 	}
 	if t.lane == pending.Taking {
